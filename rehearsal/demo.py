@@ -205,7 +205,7 @@ def _holders(acts: Acts, today: date) -> list[Step]:
             "consolidation_timeout",
             {"date": today.isoformat()},
             Verdict.PASS,
-            "nothing took 60 s, and no batch waited long",
+            "no consolidation took 60 s, and no batch waited too long",
             beside_previous=True,
         ),
         Act("The dead coordinator's batch is consolidated", acts.rescue),

@@ -1,4 +1,4 @@
-"""Is an environment set up? Everything that a runbook would stumble over, with its fix."""
+"""Checks an environment's setup: everything that would stop a runbook, with its fix."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Step = tuple[Question, Callable[[], Section]]
 ARCHIVE = Question(
     "archive",
     "Archive of runs",
-    affects="runs: their reports cannot be kept",
+    affects="runs: their reports cannot be stored",
     can_wait="until the next run",
 )
 STATE_FOLDER = Question(
@@ -52,7 +52,7 @@ LOCK_STORE = Question(
 BATCH_STATES = Question(
     "batch_states",
     "Batch state",
-    affects="the checks that read batch states: they see nothing",
+    affects="the checks that read batch states: they have no data",
     can_wait="yes: no row depends on it",
 )
 _MAIN_TABLE = Question(
@@ -79,29 +79,29 @@ _QUESTIONS_AT_ONCE = 6
 
 @runtime_checkable
 class KnowsItsSetup(Protocol):
-    """Adapters of a platform that needs more set up than its ports show."""
+    """Adapters of a platform that needs more setup than its ports show."""
 
     def access_check(self) -> Check:
-        """Whether anything can be asked at all; a FAIL ends the examination."""
+        """Check whether the platform can be reached at all; a FAIL ends the examination."""
         ...
 
     def setup_steps(self) -> Sequence[Step]:
-        """What else to ask."""
+        """Return further checks of this platform."""
         ...
 
 
 @runtime_checkable
 class KeepsItsState(Protocol):
-    """Adapters whose tables, locks and logs are files of this machine."""
+    """Adapters whose tables, locks and logs are files on this machine."""
 
     @property
     def home(self) -> Path:
-        """The folder of all of them."""
+        """The folder that holds them."""
         ...
 
 
 def examine(platform: Platform) -> Conclusion:
-    """Ask every question and conclude; what could not be looked at is UNKNOWN."""
+    """Run every check and conclude; what could not be read is UNKNOWN."""
     adapters = platform.adapters
     if not isinstance(adapters, KnowsItsSetup):
         return conclude(_ask(_common_steps(platform)))
@@ -112,7 +112,7 @@ def examine(platform: Platform) -> Conclusion:
 
 
 def _ask(steps: Sequence[Step]) -> list[Check]:
-    """The answers in the order of the questions; a slow one holds up no other."""
+    """Return the answers in the order of the questions; a slow one does not delay the others."""
     with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
         return [check for found in pool.map(_answer, steps) for check in found.checks]
 
@@ -145,7 +145,7 @@ def _common_steps(platform: Platform) -> list[Step]:
 
 
 def archive_folder(scope: Scope) -> Section:
-    """Where runs are archived."""
+    """Check that runs can be archived."""
     outputs = places.outputs()
     if "://" in outputs:
         step = "See whether it can be read: runbook runs list"
@@ -154,7 +154,7 @@ def archive_folder(scope: Scope) -> Section:
 
 
 def state_folder(scope: Scope) -> Section:
-    """Where tables, locks and logs are kept, if in a folder of this machine."""
+    """Check the folder of tables, locks and logs, if it is on this machine."""
     adapters = scope.platform.adapters
     if not isinstance(adapters, KeepsItsState):
         return Section(())
@@ -162,47 +162,47 @@ def state_folder(scope: Scope) -> Section:
 
 
 def _writable(question: Question, folder: Path, variable: str) -> Check:
-    """Write a file there, or where the folder would be made, and take it away again."""
+    """Write and delete a test file in the folder, or where the folder would be created."""
     nearest = next(place for place in (folder, *folder.parents) if place.exists())
     question = question.on({"folder": str(folder)})
     try:
         with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
-        step = f"Make {nearest} a folder that you may write to, or name another one in {variable}."
+        step = f"Make {nearest} writable for you, or set {variable} to another folder."
         return question.fails(f"{folder} cannot be written: {error.strerror or error}", step)
     return question.passes(f"{folder} can be written")
 
 
 def lock_store(scope: Scope) -> Section:
-    """Whether the locks can be read."""
+    """Check that the locks can be read."""
     found = scope.platform.adapters.lock_store.read_all()
     expired = sum(observation.is_expired for observation in found)
     commands = [scope.platform.commands.looking("locks", "list")]
     question = LOCK_STORE.on({"locks": len(found), "expired": expired}, commands)
-    return Section((question.passes(f"it answers: {counted(len(found), 'lock')}, {expired} of them expired"),))
+    return Section((question.passes(f"readable: {counted(len(found), 'lock')}, {expired} of them expired"),))
 
 
 def batch_states(scope: Scope) -> Section:
-    """Whether the coordinator's documents of its batches can be read, where the environment says where they are."""
+    """Check that the coordinator's batch documents can be read, if the environment names their place."""
     source = scope.platform.batch_states
     if source is None:
         return Section(())
     found = len(source.since(scope.since))
     question = BATCH_STATES.on({"batches of the last 14 days": found})
     if found:
-        return Section((question.passes(f"{source.place} answers: {counted(found, 'batch')} in 14 days"),))
-    step = "While nothing is due that is right; otherwise correct batch_state in the environment's file."
+        return Section((question.passes(f"{source.place} is readable: {counted(found, 'batch')} in 14 days"),))
+    step = "This is correct while nothing is due; otherwise, correct batch_state in the environment's file."
     return Section((question.warns(f"{source.place} has no batch that started in the last 14 days", step),))
 
 
 def _main_table(scope: Scope) -> Section:
-    """The table that batches are consolidated into: there, with the columns of its settings."""
+    """Check that the main table exists, with the columns of its settings."""
     platform, spec = scope.platform, scope.platform.table
     try:
         columns = platform.adapters.metered_warehouse.columns(spec.table)
     except TableNotFound as error:
-        step = f"Create it as the pipeline declares it, or correct table.name of environment {platform.name}."
+        step = f"Create it as the pipeline declares it, or correct table.name in environment {platform.name}."
         return Section((_MAIN_TABLE.on({}, [_show(spec.table)]).fails(str(error), step),))
     faults, additions = spec_faults(spec, columns), spec_additions(spec, columns)
     return Section((_columns_check(_MAIN_TABLE, spec.table, columns, faults, additions),))
@@ -213,7 +213,7 @@ def _fences(scope: Scope) -> Section:
 
 
 def _ledger(scope: Scope) -> Section:
-    """Absent together with the fences, whose check says so."""
+    """If it is missing, the fences are missing too, and their check reports it."""
     spec = scope.platform.table
     return _own_table(scope, _LEDGER, spec.ledger, ledger_columns(spec), absent=Verdict.PASS)
 
@@ -224,8 +224,8 @@ def _own_table(
     try:
         found = scope.platform.adapters.metered_warehouse.columns(table)
     except TableNotFound:
-        step = "Nothing to do: the library's first consolidation makes it."
-        return Section((question.on({}, [_show(table)]).answer(absent, f"{table} is not there yet", step),))
+        step = "Nothing to do: the library's first consolidation creates it."
+        return Section((question.on({}, [_show(table)]).answer(absent, f"{table} does not exist yet", step),))
     types = {column.name: column.type for column in found}
     faults = [
         f"the table lacks {column.name}" if column.name not in types else f"{column.name} must be {column.type}"
@@ -245,7 +245,7 @@ def _columns_check(
 ) -> Check:
     question = question.on({"table": str(table), "columns": len(found)}, [_show(table)])
     if not faults:
-        return question.passes(f"{table} has the columns that are needed")
+        return question.passes(f"{table} has the required columns")
     step = "Correct the column, or the table's settings."
     if additions:
         columns = ", ".join(f"ADD COLUMN {column.name} {column.type}" for column in additions)

@@ -1,4 +1,4 @@
-"""All that people approve, by the name of its action: so a plan that was kept can be made again, from what is there."""
+"""Everything that people approve, by action name, so that a stored plan can be made again from the live state."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _Given = Mapping[str, str]  # a plan's parameters, as text
 
 
 class Planned(Protocol):
-    """What makes a plan: an action, or a proof."""
+    """Something that makes a plan: an action or a proof."""
 
     def plan(self) -> Plan:
-        """Look at the live state. Changes nothing."""
+        """Read the live state and make the plan. Changes nothing."""
         ...
 
 
@@ -53,13 +53,13 @@ ACTIONS: Mapping[str, Callable[[Platform, _Given], Planned]] = {
 
 
 def waiting_plan(platform: Platform, digest: PlanDigest) -> Plan:
-    """The plan with this digest, made again from the live state. Changes nothing.
+    """Make the plan with this digest again from the live state. Changes nothing.
 
-    What was kept of it only says what to look at: if that is not what was planned, the digest refuses it.
+    The stored plan says only what to read: if it is not what was planned, the digest refuses it.
 
     Raises:
-        UserError: Nothing, or nothing of this library, is kept of it.
-        Unavailable: The state cannot be looked at.
+        UserError: Nothing is stored for it, or nothing of this library.
+        Unavailable: The state cannot be read.
     """
     text = kept(platform, digest)
     try:
@@ -68,6 +68,6 @@ def waiting_plan(platform: Platform, digest: PlanDigest) -> Plan:
         action = ACTIONS[asked["action"]](platform, given)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(
-            f"what is kept of the plan {digest.text} is not a plan of this library: {text!r:.80}; nothing was approved"
+            f"the stored plan {digest.text} is not a plan of this library: {text!r:.80}; nothing was approved"
         ) from None
     return action.plan()

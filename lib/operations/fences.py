@@ -1,6 +1,6 @@
-"""Which revisions of the coordinator have the library's fence, as the ledger shows, and what that means for the table.
+"""Which revisions of the coordinator have the library's fence, by the ledger, and what that means for the table.
 
-Whether anything but the lock keeps two consolidations of a date apart is decided here and nowhere else.
+Only this module decides whether anything besides the lock keeps two consolidations of a date apart.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NO_LEDGER = "no consolidation is in the ledger"
 
 
 class Fence(StrEnum):
-    """Whether consolidations of a revision pass the fence, which no two can pass at once."""
+    """Whether consolidations of a revision use the fence, which no two can pass at once."""
 
     YES = "yes"
     NO = "NO FENCE"
@@ -38,9 +38,9 @@ class Candidate:
         deployed_at: When it was deployed (UTC); None: not known.
         is_ready: Whether it started; None: not known.
         serves: Percent of the traffic now.
-        fence: Judged by the ledger, which only fenced consolidations write: by whether
-            there are any from the time in which it was the newest revision.
-        basis: What that was judged by.
+        fence: Whether the ledger, which only fenced consolidations write, has rows from the time
+            when it was the newest revision.
+        basis: The evidence for that.
     """
 
     name: str
@@ -56,8 +56,8 @@ class Guard:
     """What keeps two consolidations of a date apart when the lock does not.
 
     Attributes:
-        fence: Whether all revisions of the coordinator that serve have it; a share without it is enough for NO.
-        basis: How that is known, or why it is not.
+        fence: Whether all serving revisions of the coordinator have it; one revision without it makes it NO.
+        basis: The evidence for that, or why it is not known.
     """
 
     fence: Fence
@@ -67,32 +67,32 @@ class Guard:
     def holds(self) -> bool:
         """Whether the table is known to be guarded without the lock.
 
-        Where it is, `lib.consolidation` consolidates, which also reads the lock switch before each time.
+        If so, `lib.consolidation` is in use, which also reads the lock switch before each consolidation.
         """
         return self.fence is Fence.YES
 
     @property
     def words(self) -> str:
-        """One clause for a page, such as "no fence is known to guard the table: the ledger is empty"."""
+        """A clause such as "the coordinator has no fence: the ledger is empty"."""
         if self.holds:
             return f"the library's fence guards the table: {self.basis}"
         known = "has no fence" if self.fence is Fence.NO else "is not known to have a fence"
         return f"the coordinator {known}: {self.basis}"
 
     def refuses(self, writer: str) -> str:
-        """What becomes of an old writer, such as "its old holder", in a clause."""
-        return f"the fence refuses {writer}" if self.holds else f"nothing known refuses {writer} ({self.words})"
+        """Return a clause that says whether an old writer, such as "its old holder", is refused."""
+        return f"the fence refuses {writer}" if self.holds else f"nothing is known to refuse {writer} ({self.words})"
 
 
 def guard_of(platform: Platform) -> Guard:
-    """Look it up; what cannot be looked at is not known."""
+    """Look up what guards the table; if that cannot be read, it is not known."""
     found, fault = or_fault(partial(_serving, platform))
     if found is None:
         return Guard(Fence.UNKNOWN, f"could not look: {fault}")
     for fence in (Fence.NO, Fence.UNKNOWN, Fence.YES):
         if of_kind := [candidate for candidate in found if candidate.fence is fence]:
             return Guard(fence, of_kind[0].basis)
-    return Guard(Fence.UNKNOWN, "none of its revisions serves")
+    return Guard(Fence.UNKNOWN, "none of its revisions serves traffic")
 
 
 def _serving(platform: Platform) -> list[Candidate]:
@@ -101,7 +101,7 @@ def _serving(platform: Platform) -> list[Candidate]:
 
 
 def candidates(platform: Platform, status: ServiceStatus) -> list[Candidate]:
-    """The revisions of the service, newest first."""
+    """Return the revisions of the service, newest first."""
     merges = status.name == platform.environment.services.coordinator
     judged, fault = or_fault(partial(_fences, platform, status.revisions)) if merges else (None, "")
     otherwise = (
@@ -116,9 +116,9 @@ def candidates(platform: Platform, status: ServiceStatus) -> list[Candidate]:
 
 
 def _fences(platform: Platform, revisions: Sequence[DeployedRevision]) -> list[tuple[Fence, str]]:
-    """Of each revision, by the ledger's runs between its deployment and the next one's.
+    """Judge each revision by the ledger's runs between its deployment and the next.
 
-    On Cloud Run a run's host begins with its revision, so that a consolidation by hand proves nothing of the service.
+    On Cloud Run, a run's host begins with its revision, so a consolidation by hand proves nothing about the service.
     """
     names_revisions = platform.environment.platform == "google"
     ends = [datetime.now(UTC), *(revision.deployed_at for revision in revisions)]

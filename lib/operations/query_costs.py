@@ -7,18 +7,19 @@ from collections.abc import Sequence
 
 from lib.ports.jobs import QueryCost
 from lib.verdict.section import Table
+from lib.words.nouns import counted
 from lib.words.quantities import spoken_bytes
 
 _READ = "What this run read"
 
 
 def cost_table(costs: Sequence[QueryCost]) -> Table:
-    """The queries, the largest first, with estimated and actual bytes where reading is billed."""
+    """Return the queries, largest first, with estimated and actual bytes where reading is billed."""
     return _billed(costs) if any(cost.estimated_bytes is not None for cost in costs) else _asked(costs)
 
 
 def read_bytes(costs: Sequence[QueryCost]) -> int | None:
-    """What they read; None: reading is not billed here."""
+    """Return the bytes that they read; None: reading is not billed here."""
     if all(cost.estimated_bytes is None for cost in costs):
         return None
     return sum(cost.read_bytes or 0 for cost in costs)
@@ -26,7 +27,7 @@ def read_bytes(costs: Sequence[QueryCost]) -> int | None:
 
 def _asked(costs: Sequence[QueryCost]) -> Table:
     rows = [(times, statement[:200]) for statement, times in Counter(cost.statement for cost in costs).most_common()]
-    note = f"{len(costs)} queries. Reading is not billed here, so bytes are not counted."
+    note = f"{counted(len(costs), 'query')}. Reading is not billed here, so bytes are not counted."
     return Table(_READ, ("Times", "Query"), rows, note, shown=15)
 
 
@@ -38,8 +39,8 @@ def _billed(costs: Sequence[QueryCost]) -> Table:
         for cost, times in sorted(Counter(costs).items(), key=lambda pair: -(pair[0].estimated_bytes or 0) * pair[1])
     ]
     note = (
-        f"{len(costs)} queries: {spoken_bytes(estimated)} estimated, {spoken_bytes(read_bytes(costs))} read"
+        f"{counted(len(costs), 'query')}: {spoken_bytes(estimated)} estimated, {spoken_bytes(read_bytes(costs))} read"
         f"{f', {refused} refused or failed' if refused else ''}. "
-        "A consolidation's own transaction is not among them; its bytes stand in its result."
+        "A consolidation's own transaction is not included; its result shows its bytes."
     )
     return Table(_READ, ("Estimated", "Read", "Times", "Query"), rows, note, shown=15)

@@ -1,6 +1,7 @@
-"""Is a rollback advised, the option that was asked for, and is all well after one?
+"""Rollbacks: whether one is advised, the requested option, and the state after one.
 
-Advised by the criteria over live evidence; afterwards, what the record says is read back.
+The advice comes from the criteria, judged by live evidence. After a rollback, the live state is
+compared with the record.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ from lib.words.dates import local_time
 ROLLBACK = Question(
     "rollback",
     "Rollback",
-    affects="each consolidation by what is deployed now",
-    can_wait="no longer than it takes to see whether a rollback helps",
+    affects="every consolidation by the revisions that serve now",
+    can_wait="no longer than it takes to check whether a rollback helps",
 )
 AFTER_ROLLBACK = Question(
     "after_rollback",
     "After the rollback",
-    affects="the rollback: it may not be in effect as it was left",
-    can_wait="as long as what was rolled back is not served again",
+    affects="the rollback: it may no longer be in effect",
+    can_wait="until what was rolled back is in use again",
 )
 
 Lock = Literal["", "off", "on"]
@@ -55,18 +56,21 @@ _WORDS: dict[Kind, tuple[str, str]] = {"rollback": ("not met", "met"), "success"
 
 @section(ROLLBACK)
 def rollback_advice(scope: Scope, approval: Approval) -> Section:
-    """Each criterion as met, not met or UNKNOWN; a rollback is advised when one for it is met.
+    """Show each criterion as met, not met or UNKNOWN; a rollback is advised if a rollback criterion is met.
 
-    The run that carries a rollback out shows the advice without a check.
+    A run that applies a rollback shows the criteria without a check.
     """
     evidence, since = _evidence(scope)
     rollback, success = _judged(scope, "rollback", evidence), _judged(scope, "success", evidence)
-    tables = (_table("rollback", f"Roll back if{since}", rollback), _table("success", f"Successful if{since}", success))
+    tables = (
+        _table("rollback", f"Rollback criteria{since}", rollback),
+        _table("success", f"Success criteria{since}", success),
+    )
     return Section(() if approval.is_given else (_advice(scope, rollback),), tables, leads=True)
 
 
 def _evidence(scope: Scope) -> tuple[Evidence, str]:
-    """Lines from before the last rollback say nothing about how it is since."""
+    """The evidence since the last rollback: earlier log lines say nothing about the present state."""
     earlier, _ = or_fault(partial(rollbacks, scope))
     if not earlier:
         return scope.evidence, ""
@@ -75,12 +79,12 @@ def _evidence(scope: Scope) -> tuple[Evidence, str]:
 
 
 def _history_since(scope: Scope, change: ActionRecord) -> LogHistory:
-    """Until now: in JupyterLab, a change may be later than the moment that the run looks from."""
+    """Ends at the current time: in JupyterLab, a change may be later than the run's own time."""
     return scope.history_between(change.filed_at, max(scope.now, places.now()))
 
 
 def _judged(scope: Scope, kind: Kind, evidence: Evidence) -> list[Judged]:
-    """As `judged`; nobody can expect that a lock is taken that is switched off."""
+    """As `judged`, but criteria about the lock do not apply while it is switched off."""
     if lock_switch.switch_now(scope.platform)["lock"] != "off":
         return judged(kind, evidence)
     moot = Measurement(None, "the lock is switched off", is_moot=True)
@@ -97,16 +101,16 @@ def _advice(scope: Scope, criteria: Sequence[Judged]) -> Check:
     counted = f"{len(decisive)} of {len(criteria)} criteria"
     if verdict is Verdict.FAIL:
         remedies = dict.fromkeys(criterion.remedy for criterion, _ in decisive)
-        # Against the only known defence no criterion of the lock is an argument.
+        # Failures of the lock do not justify switching off the only known defence.
         advised = "NOT ADVISED, though" if [*remedies] == ["lock"] and not scope.guard.holds else "ADVISED,"
         step = " ".join(_remedy(scope, remedy) for remedy in remedies)
         return question.fails(f"{advised} {counted} {'is' if len(decisive) == 1 else 'are'} met: {texts}", step)
     if verdict is Verdict.PASS:
         return question.passes(f"not advised, none of {len(criteria)} criteria is met")
-    bases = "; ".join(found.basis for _, found in decisive) or "the file of criteria holds none"
-    step = f"Get the figures first, and roll back on none of these alone: {bases}."
-    part = "could be judged in part only" if verdict is Verdict.WARN else "could not be judged"
-    return question.answer(verdict, f"not known to be advised, {counted} {part}: {texts}", step)
+    bases = "; ".join(found.basis for _, found in decisive) or "the criteria file has none"
+    step = f"Get the missing figures first; do not roll back because of these alone: {bases}."
+    part = "could be judged only in part" if verdict is Verdict.WARN else "could not be judged"
+    return question.answer(verdict, f"no advice yet, {counted} {part}: {texts}", step)
 
 
 def _remedy(scope: Scope, option: str) -> str:
@@ -116,11 +120,11 @@ def _remedy(scope: Scope, option: str) -> str:
         return f"The lock may be the only defence, so it stays on: {scope.guard.words}. See why it fails: {see}"
     if option == "lock":
         plan = commands.run("rollback", {"lock": "off"})
-        return f"Option A stops the waiting, and the fence goes on guarding the rows; see its plan: {plan}"
+        return f"Option A stops the waiting, and the fence still guards the rows; see its plan: {plan}"
     diagnosis = commands.run("duplicate_diagnosis", {"date": scope.game_date})
     return (
-        f"Find out first who writes them: {diagnosis}. No rollback removes duplicates; option A takes a defence "
-        "away, and option B helps only towards a revision that has the fence (see the revisions)."
+        f"First find out what writes the duplicates: {diagnosis}. A rollback removes no duplicates: option A takes a "
+        "defence away, and option B helps only if the other revision has the fence (see the revisions)."
     )
 
 
@@ -129,7 +133,7 @@ def _table(kind: Kind, caption: str, criteria: Sequence[Judged]) -> Table:
         (criterion.text, _answer(kind, criterion, found), figure(criterion, found), criterion.limit, found.basis)
         for criterion, found in criteria
     ]
-    return Table(caption, ("Criterion", "Met", "Figure", "Healthy", "Made of"), rows)
+    return Table(caption, ("Criterion", "Met", "Figure", "Healthy", "Basis"), rows)
 
 
 def _answer(kind: Kind, criterion: Criterion, found: Measurement) -> str:
@@ -141,7 +145,7 @@ def _answer(kind: Kind, criterion: Criterion, found: Measurement) -> str:
     healthy, unhealthy = _WORDS[kind]
     if not criterion.is_healthy(found.value):
         return unhealthy
-    return f"{healthy}, seen in part" if verdict is Verdict.WARN else healthy
+    return f"{healthy}, on partial data" if verdict is Verdict.WARN else healthy
 
 
 def checked_rollback(
@@ -153,30 +157,29 @@ def checked_rollback(
     plan: str = "",
     reason: str = "",
 ) -> Request:
-    """What the parameters ask for, checked before anything is looked at.
+    """Check the parameters, before anything is read, and return the change that they ask for.
 
     Args:
-        platform: Where.
+        platform: Where to make it.
         lock: Option A: the position to switch the lock to.
-        service: The service to change, by its name.
-        revision: Option B: where its traffic is to go (see `wanted_traffic`).
+        service: The name of the service to change.
+        revision: Option B: where to send its traffic (see `wanted_traffic`).
         plan, reason: As in `Approval`.
 
     Raises:
-        UserError: They ask for both options, for a part of one, for another position of the lock,
-            or name no service that there is.
+        UserError: Both options, an incomplete option, an unknown position of the lock, or an unknown service.
     """
     ensure_one_of(Lock, lock=lock)
     service, revision = service.strip(), revision.strip()
     known = platform.environment.services.both
     if service and service not in known:
-        raise UserError(f"service={service!r:.80} is none of {' and '.join(known)}; nothing was changed")
+        raise UserError(f"service={service!r:.80} is not one of {' and '.join(known)}; nothing was changed")
     if lock and revision:
-        raise UserError("lock and revision are two options; ask for one at a time; nothing was changed")
+        raise UserError("give either lock or revision, not both; nothing was changed")
     if revision and not service:
-        raise UserError(f"revision={revision!r:.80} needs the service that it is of; nothing was changed")
+        raise UserError(f"revision={revision!r:.80} needs service, whose revision it is; nothing was changed")
     if service and not lock and not revision:
-        raise UserError(f"service={service} says where, but neither lock nor revision says what to change there")
+        raise UserError(f"service={service} needs lock or revision, which says what to change; nothing was changed")
     approval = Approval("service", service, plan, reason).checked()
     return Request(_action(platform, lock, service, revision), approval)
 
@@ -189,7 +192,7 @@ def _action(platform: Platform, lock: Lock, service: str, revision: str) -> Acti
 
 @section(ROLLBACK_OPTION)
 def roll_back(scope: Scope, request: Request) -> Section:
-    """Show the plan of the option that was asked for or, when it is approved, carry it out.
+    """Show the plan of the requested option or, if it is approved, apply it.
 
     Raises:
         UserError: It would have no effect, or another service was named; nothing was changed.
@@ -199,7 +202,7 @@ def roll_back(scope: Scope, request: Request) -> Section:
 
 
 def rollbacks(scope: Scope) -> list[ActionRecord]:
-    """Rollbacks of the period that are on record, newest first. Raises `Unavailable`."""
+    """Return the recorded rollbacks of the period, newest first. Raises `Unavailable`."""
     return [
         record
         for record in changes(scope.platform)
@@ -209,15 +212,15 @@ def rollbacks(scope: Scope) -> list[ActionRecord]:
 
 @section(AFTER_ROLLBACK)
 def after_rollback(scope: Scope, approval: Approval) -> Section:
-    """What has to be so after the rollbacks of the period.
+    """Check that the rollbacks of the period are still in effect, and what has happened since.
 
-    Without one there is nothing to check, nor in the very run that carries one out.
+    There is nothing to check without a rollback, or in the run that applies one.
     """
     found = rollbacks(scope)
-    table = replace(audit_table(scope.platform, found), caption="Rollbacks of the period on record")
+    table = replace(audit_table(scope.platform, found), caption="Recorded rollbacks of the period")
     if not found or approval.is_given:
         return Section((), (table,))
-    # Another environment over the same table has services of its own, which cannot be looked at from here.
+    # Another environment with the same table has its own services, which cannot be read from here.
     here = [record for record in reversed(found) if record.target in scope.platform.environment.services.both]
     newest = {(record.action, record.target): record for record in here}
     as_left = Section(tuple(_as_left(scope.platform, record) for record in newest.values()), (table,))
@@ -234,10 +237,10 @@ def after_rollback(scope: Scope, approval: Approval) -> Section:
 
 
 def _as_left(platform: Platform, record: ActionRecord) -> Check:
-    """Whether it is now what the record says that it was after the rollback."""
+    """Check that the live state is the one recorded after the rollback."""
     question = _left(platform, record).on({"by": record.who, "reason": record.reason, "undo": record.undo})
     if record.status != ActionStatus.DONE:
-        step = "See whether it took effect; then do it again, or undo it."
+        step = "Check whether it took effect; then repeat it or undo it."
         return question.unknown(ActionStatus(record.status).words, step)
     is_switch = record.action == lock_switch.ACTION
     now = lock_switch.switch_now(platform) if is_switch else traffic.traffic_now(platform, record.target)
@@ -245,11 +248,11 @@ def _as_left(platform: Platform, record: ActionRecord) -> Check:
     if found == left:
         return question.passes(found)
     step = f"Find out who changed it since: {platform.commands.describe_service(record.target)}"
-    return question.warns(f"{found}, but it was left so: {left}", step)
+    return question.warns(f"{found}, but after the rollback it was {left}", step)
 
 
 def _left(platform: Platform, record: ActionRecord) -> Question:
-    name = f"{record.action.capitalize()} of {record.target} as it was left"
+    name = f"{record.action.capitalize()} of {record.target} since the rollback"
     if record.action == lock_switch.ACTION:
         return replace(AFTER_ROLLBACK, id="lock_switch_as_left", name=name)
     role = platform.environment.services.role_of(record.target)

@@ -1,4 +1,4 @@
-"""What a run looks at, its date and period, resolved once and shown; and what it read for that."""
+"""What a run examines: its platform, date and period, resolved once and shown, with its queries."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Scope:
     """The platform, date and period of one run. Displaying it shows them.
 
     Attributes:
-        platform: Where to look, in the time zone of the run.
-        game_date: The date that the run is about.
-        since: First moment whose log lines count (UTC).
-        now: The moment of the run (UTC).
-        findings: What the steps found so far.
+        platform: The platform to examine, in the run's time zone.
+        game_date: The run's date.
+        since: Start of the period whose log lines count (UTC).
+        now: The time of the run (UTC).
+        findings: What the steps have found so far.
     """
 
     platform: Platform
@@ -58,13 +58,13 @@ class Scope:
     __repr__ = brief("platform.name", "platform.table.table", "game_date")
 
     def verdict(self) -> Conclusion:
-        """The conclusion from all steps that were asked, with their queries: the last cell of a runbook."""
+        """Return the conclusion of all steps, with their queries: the last cell of a runbook."""
         costs = self.platform.query_costs
         return replace(self.findings.end(), cost=RunCost(len(costs), read_bytes(costs)))
 
     @property
     def day(self) -> date:
-        """The date that the run is about, as notebooks call it: `game_date` is the name that it had first."""
+        """The run's date, under the name that notebooks use; `game_date` is its first name."""
         return self.game_date
 
     @property
@@ -73,7 +73,7 @@ class Scope:
 
     @cached_property
     def staging_proofs(self) -> StagingProofs:
-        """Of which staging tables this run has proven whether they were merged."""
+        """The staging tables that this run has proven to be merged or not."""
         return StagingProofs(self.platform)
 
     @cached_property
@@ -83,12 +83,12 @@ class Scope:
 
     @cached_property
     def due(self) -> DueDates:
-        """Which dates should have rows, and which have some."""
+        """Which dates should have rows, and which have rows."""
         return DueDates(self.platform, self.game_date, self.duplicates)
 
     @cached_property
     def guard(self) -> Guard:
-        """Whether the library's fence guards the table: every page that speaks of the fence goes by this."""
+        """Whether the library's fence guards the table: every text about the fence is based on this."""
         return guard_of(self.platform)
 
     @cached_property
@@ -98,23 +98,23 @@ class Scope:
 
     @cached_property
     def history_since_deployment(self) -> LogHistory:
-        """The same, but not from before the coordinator was deployed."""
+        """The same, but only since the coordinator was deployed."""
         return self.history_between(_since_deployment(self.platform, self.since), self.now)
 
     @cached_property
     def history_of_date(self) -> LogHistory:
-        """The logs of the days round the date."""
+        """The logs of the days around the date."""
         start = start_of(self.game_date, self.platform.environment.timezone)
         before, after = (timedelta(days=days) for days in _DAYS_ROUND_A_DATE)
         return self.history_between(start - before, max(start - before, min(self.now, start + after)))
 
     def history_between(self, since: datetime, until: datetime) -> LogHistory:
-        """The logs of another period, which knows what was due in it."""
+        """Return the logs of another period, with what was due in it."""
         return LogHistory(self.platform, since, until, self.due)
 
     @cached_property
     def _batches(self) -> list[BatchState] | Unavailable | None:
-        """A source that timed out once is not waited for again by every step."""
+        """The batches, or why they could not be read: each step would wait for a timeout again otherwise."""
         source = self.platform.batch_states
         try:
             return source.of_date(self.game_date) if source else None
@@ -123,7 +123,7 @@ class Scope:
 
     @property
     def batches(self) -> list[BatchState] | None:
-        """The batches of the date by the coordinator's documents, read once; None: the environment names no place.
+        """The date's batches, from the coordinator's documents, read once; None: the environment names no place.
 
         Raises `SourceUnavailable`.
         """
@@ -132,15 +132,15 @@ class Scope:
         return self._batches
 
     def sql(self, query: str, **parameters: Value) -> pandas.DataFrame:
-        """The answer to a SELECT of one's own in GoogleSQL, under the environment's limit for queries.
+        """Run your own SELECT in GoogleSQL, under the environment's limit for queries.
 
-        ``@day`` is the run's date unless another one is given, ``@name`` the value of ``name=``. At most 10,000 rows;
-        it warns where there are more. For example::
+        ``@day`` is the run's date unless you give another, ``@name`` the value of ``name=``. Returns at most 10,000
+        rows, with a warning if there are more. For example::
 
             scope.sql("SELECT COUNT(*) AS n FROM shop.orders WHERE order_date = @day AND sku = @sku", sku="a1")
 
         Raises:
-            UserError: It is not a single SELECT, a value is missing, or its tables have no such column.
+            UserError: The query is not a single SELECT, a value is missing, or its tables have no such column.
             QueryOverLimit: It would read more than the environment allows; it was not run.
         """
         from lib.operations.investigation.question import rows_of
@@ -148,11 +148,11 @@ class Scope:
         return rows_of(self.platform.warehouse, query, {"day": self.game_date, **parameters})
 
     def explain(self, /, *values: Any, **named: Any) -> Section:
-        """One key of the run's date: its rows, what they differ in, what wrote them, and what most likely happened.
+        """Explain one key of the run's date: its rows, how they differ, what wrote them, and what most likely happened.
 
         Give the key's values in the order of the key columns, or by name; or its text as the table of duplicates shows
-        it; or a row of a table, such as ``explanation(scope).df.iloc[0]``. A part of a key lists the keys that it
-        fits, the worst first; so does nothing. `Section.df` is the rows. Counts in no verdict.
+        it; or a row of a table, such as ``explanation(scope).df.iloc[0]``. Part of a key, or no argument, lists the
+        matching keys, worst first. `Section.df` has the rows. Does not count in the verdict.
 
         Raises:
             UserError: The key column does not exist, or a value is not of its type.
@@ -164,9 +164,9 @@ class Scope:
         return key_section(self, explain_key(self, *values, **named))
 
     def timeline(self) -> Section:
-        """The consolidations of the period side by side, where any was logged. Judges nothing.
+        """Draw the consolidations of the period side by side, if any were logged. Judges nothing.
 
-        Logs that cannot be read are UNKNOWN in the steps that judge them; here a table says why there is no picture.
+        Unreadable logs are UNKNOWN in the steps that judge them; here a table says why there is no picture.
         """
         from lib.operations.pictures.timeline import pictures, timeline_of_runs
 
@@ -177,13 +177,13 @@ class Scope:
 
     @property
     def evidence(self) -> Evidence:
-        """What the criteria are judged by: this date and the one before."""
+        """The evidence for the criteria: this date and the one before."""
         today = resolve_game_date("today", self.platform.environment.timezone, now=self.now)
         return Evidence(self.history, self.duplicates, self.day_before, self.game_date, today)
 
     @property
     def _moment_note(self) -> str:
-        """Readers have to know that a run looked from another moment than its own."""
+        """Shows readers that the run's time was set to another time than the clock's."""
         return "" if abs(datetime.now(UTC) - self.now) < _JUST_NOW else " (set for this run, not the clock)"
 
     def _repr_html_(self) -> str:
@@ -210,24 +210,23 @@ def scope_of(
     timezone: str = "",
     now: datetime | None = None,
 ) -> Scope:
-    """Resolve what a run looks at.
+    """Resolve what a run examines.
 
     Args:
-        platform: Where to look.
+        platform: The platform to examine.
         date: ``YYYY-MM-DD``, ``today`` or ``yesterday``.
-        game_date: The name that `date` had first.
+        game_date: The first name of `date`.
         hours: How far back the logs are read.
-        timezone: The zone whose day is meant; the environment's when empty.
-        now: The moment of the run; `places.now` by default.
+        timezone: The zone in which `date` is a day; empty: the environment's.
+        now: The time of the run; `places.now` by default.
 
     Raises:
-        UserError: No such date or zone, an impossible number of hours, or a notebook that was given the date by the
-            old name of its parameter.
+        UserError: Invalid date, zone or hours, or a notebook was given the date under its parameter's old name.
     """
     if not 0 < hours <= _LONGEST_HOURS:
         raise UserError(
-            f"the logs of {hours:g} hours ({hours / 24:g} days) can't be looked at; "
-            f"write 1 to {_LONGEST_HOURS} hours, which are {_LONGEST_HOURS // 24} days"
+            f"the period must be more than 0 and at most {_LONGEST_HOURS} hours ({_LONGEST_HOURS // 24} days), "
+            f"got {hours:g} hours ({hours / 24:g} days)"
         )
     if timezone:
         zone(timezone)
@@ -240,18 +239,18 @@ def scope_of(
 
 
 def _refuse_old_name(asked: str) -> None:
-    """papermill sets whatever it is given, so a date by the parameter's old name would be overlooked in silence."""
+    """papermill accepts any parameter, so a date under the old name would silently be ignored."""
     ipython: Any = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     for old in (old for old, new in RENAMED.items() if new == "date"):
         if shell and (given := shell.user_ns.get(old, asked)) != asked:
-            raise UserError(f"parameter {old} is called date now; write -p date {given!s:.40}")
+            raise UserError(f"parameter {old} is now called date; write -p date {given!s:.40}")
 
 
 def _since_deployment(platform: Platform, earliest: datetime) -> datetime:
-    """When the coordinator was deployed, but not before `earliest`.
+    """Return when the coordinator was deployed, but not before `earliest`.
 
-    A coordinator that can't be looked at is another check's finding.
+    Another check reports a coordinator that cannot be read.
     """
     try:
         deployed_at = platform.services.describe(platform.environment.services.coordinator).deployed_at
@@ -269,6 +268,6 @@ def _since_deployment(platform: Platform, earliest: datetime) -> datetime:
     )
 )
 def what_was_read(scope: Scope) -> Section:
-    """The queries of this run so far, the largest first, with estimated and actual bytes. Judges nothing."""
+    """Show the queries of this run so far, largest first, with estimated and actual bytes. Judges nothing."""
     costs = scope.platform.query_costs
     return Section((), (cost_table(costs),))

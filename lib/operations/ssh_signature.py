@@ -1,6 +1,6 @@
-"""Signatures by a person's SSH key: made and checked by OpenSSH's own ``ssh-keygen -Y``.
+"""Signatures with a person's SSH key, made and checked by OpenSSH's ``ssh-keygen -Y``.
 
-So a key with a passphrase, in an agent or on a hardware token works as it does for `ssh`.
+A key with a passphrase, in an agent or on a hardware token works as it does for `ssh`.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from lib.words.text import one_line
 NAMESPACE = "consolidation-runbooks"
 _GOOD = re.compile(r"Good \"[^\"]*\" signature for \S+ with \S+ key (SHA256:\S+)")
 _SECONDS = 30.0
-# A passphrase is asked for at the terminal, never by a window of somebody else's.
+# ssh-keygen asks for a passphrase at the terminal, never through another program's window.
 _NO_WINDOW = {"SSH_ASKPASS_REQUIRE": "never"}
 
 
 class BadSignature(Finding):
-    """It is not the signature of an allowed signer over exactly this."""
+    """The signature is not an allowed signer's over exactly this statement."""
 
 
 @dataclass(frozen=True)
 class SignedBy:
-    """Whose signature it is.
+    """The signer of a signature.
 
     Attributes:
         name: The first name on the signer's line.
-        fingerprint: Of the key, ``SHA256:...``.
+        fingerprint: The key's fingerprint, ``SHA256:...``.
     """
 
     name: str
@@ -42,11 +42,11 @@ class SignedBy:
 
 
 def sign(statement: str, key: Path | str) -> str:
-    """The signature, in OpenSSH's armour; whatever has to be asked is asked at the terminal.
+    """Sign a statement and return the signature in OpenSSH's format; ssh-keygen may prompt at the terminal.
 
     Args:
-        statement: What is signed.
-        key: The file of a private key, or of a public one whose private half is in the agent; or that public key.
+        statement: What to sign.
+        key: The file of a private key, or of a public key whose private half is in the agent; or that public key.
 
     Raises:
         UserError: It was not signed, or ssh-keygen is not installed.
@@ -58,19 +58,24 @@ def sign(statement: str, key: Path | str) -> str:
             of_agent.write_text(f"{key}\n", encoding="ascii")
         file = of_agent if isinstance(key, str) else key
         command = [_ssh_keygen(), "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(file), str(message)]
-        # It waits for a passphrase or a touch as long as the person takes, and says so on standard error.
+        # It waits for a passphrase or a touch as long as the person needs, and prompts on standard error.
         done = subprocess.run(command, env={**os.environ, **_NO_WINDOW}, stdout=subprocess.DEVNULL, check=False)
         signature = message.with_suffix(".sig")
         if done.returncode or not signature.exists():
-            raise UserError(f"ssh-keygen did not sign with {key}, and has said why; nothing was approved")
+            raise UserError(f"ssh-keygen did not sign with {key}, see its message above; nothing was approved")
         return signature.read_text(encoding="ascii")
 
 
 def verified(statement: str, signature: str, signers: Signers) -> SignedBy:
-    """Whose signature it is, if it is one of these people's over exactly this statement.
+    """Return the signer, if it is an allowed one and it signed exactly this statement.
+
+    Args:
+        statement: What should have been signed.
+        signature: In OpenSSH's format.
+        signers: The allowed signers.
 
     Raises:
-        BadSignature: It is not.
+        BadSignature: The signature is not valid.
         UserError: ssh-keygen is not installed.
     """
     with TemporaryDirectory() as folder:
@@ -80,20 +85,20 @@ def verified(statement: str, signature: str, signers: Signers) -> SignedBy:
         if found.returncode:
             raise BadSignature(f"its signer is not in {signers.path.name} ({_last_line(found.stderr)})")
         names = found.stdout.decode().replace(",", "\n").split()
-        for name in names:  # a key may stand on several lines, each with what it is good for
+        for name in names:  # a key may be on several lines, each with its own uses
             words = ("-n", NAMESPACE, "-I", name, "-s", file, "-f", signers.path)
             checked = _asked("verify", *words, given=statement)
             good = _GOOD.search(checked.stdout.decode(errors="replace"))
             if checked.returncode == 0 and good:
                 return SignedBy(name, good[1])
-        raise BadSignature(f"the signature of {names[0]} is not of this plan as it is here and now")
+        raise BadSignature(f"the signature of {names[0]} is not for this plan as it is now")
 
 
 def own_key(signers: Signers, home: Path) -> Path | str:
-    """The key of this account that may sign: a file of ``~/.ssh``, or else the public key of one in the SSH agent.
+    """Return this account's key that may sign: a file in ``~/.ssh``, or the public key of one in the SSH agent.
 
     Raises:
-        UserError: None of them may.
+        UserError: No key of this account may sign.
     """
     for public in sorted(home.glob(".ssh/*.pub")):
         if _public_key(_text_of(public)) in signers.keys and public.with_suffix("").exists():
@@ -102,13 +107,13 @@ def own_key(signers: Signers, home: Path) -> Path | str:
         if key in signers.keys:
             return key
     raise UserError(
-        f"no key of {home / '.ssh'} or of your SSH agent is in {signers.path}; name yours by --key, or have it added "
+        f"no key in {home / '.ssh'} or your SSH agent is in {signers.path}; give yours with --key, or have it added "
         "there; nothing was approved"
     )
 
 
 def _public_key(line: str) -> str:
-    """Type and Base64."""
+    """The key's type and Base64 text."""
     return " ".join(line.split()[:2])
 
 
@@ -134,7 +139,7 @@ def _ssh_keygen() -> str:
     found = shutil.which("ssh-keygen")
     if found is None:
         raise UserError(
-            "ssh-keygen is not installed, which signs and checks approvals; install OpenSSH's client, on Debian: "
+            "ssh-keygen, which signs and checks approvals, is not installed; install OpenSSH's client, on Debian: "
             "apt install openssh-client; nothing was changed"
         )
     return found
@@ -148,6 +153,6 @@ def _asked(what: str, *words: str | Path, given: str = "") -> subprocess.Complet
         raise BadSignature(f"ssh-keygen did not check it within {_SECONDS:.0f} s") from None
 
 
-def _last_line(said: bytes) -> str:
-    lines = said.decode(errors="replace").strip().splitlines() or ["it gave no reason"]
+def _last_line(output: bytes) -> str:
+    lines = output.decode(errors="replace").strip().splitlines() or ["it gave no reason"]
     return one_line(lines[-1])[:200]

@@ -1,4 +1,4 @@
-"""Whether staging tables were merged, proven once a run: several steps ask it of the same tables."""
+"""Proofs that staging tables were merged, made once per run and shared by its steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lib.words.brief import brief
 
 
 class StagingProofs:
-    """What this run has proven. A table that was written anew since then is proven again."""
+    """The proofs of this run. A table that has been written again since is proven again."""
 
     __repr__ = brief("_known")
 
@@ -22,10 +22,10 @@ class StagingProofs:
         self._known: dict[tuple[TableName, str], ProvenTable] = {}
 
     def of(self, listed: Sequence[StagingTable], fresh: Collection[StagingTable] = ()) -> list[ProvenTable]:
-        """As `lib.consolidation.upkeep.cleanup.prove_waiting`, in the order of the tables.
+        """Prove these tables as `lib.consolidation.upkeep.cleanup.prove_waiting` does, in their order.
 
         Raises:
-            SourceVanished: A table is gone since it was listed.
+            SourceVanished: A table has gone since it was listed.
             WarehouseUnavailable: It cannot be read.
         """
         platform = self._platform

@@ -48,9 +48,9 @@ def inactive_duplicates(stage: Stage) -> Scene:
         f"INSERT INTO {table} {older} FROM {table} "
         f"WHERE game_date = '{DAY}' ORDER BY prediction_id LIMIT {_INACTIVE_KEYS}"
     )
-    active = f"0 active on {DAY}: {_INACTIVE_KEYS} duplicate keys of inactive rows block nothing"
+    active = f"0 active on {DAY}: {_INACTIVE_KEYS} duplicate keys of inactive rows are harmless"
     why = f"the validation of {BATCH} failed because it counts inactive rows"
-    monitoring = (f"the validation of 1 found duplicates: {BATCH}", active, "Nothing has to be repaired")
+    monitoring = (f"validation found duplicates in 1 consolidation: {BATCH}", active, "No repair is needed")
     of_date = {"date": str(DAY)}
     return Scene(
         [

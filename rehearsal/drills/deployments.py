@@ -58,8 +58,8 @@ def silent_coordinator(stage: Stage) -> Scene:
     stage.deploy()
     stage.clean_night()
     log_path(stage.home, stage.coordinator).unlink()
-    says = ("no consolidation was logged", f"{stage.coordinator}: nothing was logged by it in 30 days", "not collected")
-    silent = (f"Logs of {stage.coordinator}: nothing was logged by it", "not collected")
+    says = ("no consolidation was logged", f"{stage.coordinator}: no log lines in 30 days", "not collected")
+    silent = (f"Logs of {stage.coordinator}: no log lines", "not collected")
     return Scene(
         [
             Look("day1_monitoring", Verdict.UNKNOWN, silent, stage.of_today),

@@ -100,14 +100,14 @@ def _of(dialect: str) -> list[Drill]:
             "prints_only",
             "only the coordinator's printed lines were collected",
             lambda: [printed(night(dialect, "clean"))],
-            [Look(monitoring, Verdict.UNKNOWN, ("only prints of prediction-coordinator",), _DATE)],
+            [Look(monitoring, Verdict.UNKNOWN, ("only print output of prediction-coordinator",), _DATE)],
         ),
         _drill(
             dialect,
             "killed",
             "a consolidation killed during its MERGE",
             lambda: [killed(night(dialect, "clean"))],
-            [Look(timeout, Verdict.FAIL, ("in its phase MERGE",))],
+            [Look(timeout, Verdict.FAIL, ("in phase MERGE",))],
         ),
     ]
 

@@ -72,5 +72,5 @@ def two_instances(stage: Stage) -> Scene:
         stage.log(stage.coordinator, lines, at=at, instance=instance)
         merged = f"✅ MERGE complete: 587 rows affected in 8234.5ms ({batch})"
         stage.log(stage.coordinator, [merged], at=at + timedelta(seconds=1), instance=instance)
-    says = ("ran at once with another of their date", *instances)
+    says = ("1 pair of consolidations overlapped on the same date", *instances)
     return Scene([Look("day1_monitoring", Verdict.WARN, says, stage.of_today)])

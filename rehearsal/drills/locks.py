@@ -23,12 +23,12 @@ def stale_locks(stage: Stage) -> Scene:
     store = stage.platform.locks.store
     while not all(store.read(key).is_expired for key in stale):
         pass
-    says = (f"{_STALE} stuck", *stale, "leave the other 1 alone", "its holder is silent", f"{live}: live")
+    says = (f"{_STALE} stuck", *stale, "leave the other lock alone", "its holder is silent", f"{live}: live")
     return Scene([Look("stuck_lock_release", Verdict.FAIL, says)])
 
 
 def _lock(stage: Stage, lock_key: str, lease_seconds: float) -> str:
-    """A holder that writes its record, and nothing else."""
+    """A holder that writes its record and nothing else."""
     claim = Claim(lock_key, f"holder-of-{lock_key}", f"batch_of_{lock_key}", lease_seconds, "coordinator-1:1")
     stage.platform.locks.store.create(claim)
     return lock_key

@@ -51,7 +51,7 @@ def page(width_of: float) -> str:
         )
     )
     picture = Timeline(
-        f"{BATCH} and {LATER} were in MERGE at once for 2.0 s, without the lock",
+        f"The MERGEs of {BATCH} and {LATER} overlapped for 2.0 s, without the lock",
         "America/New_York",
         moment(0),
         moment(10.5),
@@ -61,7 +61,7 @@ def page(width_of: float) -> str:
         (Lock("lock consolidation_2026-01-17", (Hold(moment(0), moment(9), BATCH),), f"held now by {LATER}"),),
         (Mark(moment(0), "prediction-coordinator-00049-m7d deployed"), Mark(moment(0.1), "repair by ana")),
         Overview(moment(-86_400), moment(10.5), (500, 0, 3)),
-        ("No changes are marked, for they could not be read.",),
+        ("No changes are marked, because they could not be read.",),
     )
     body = f"<main><h1>t</h1><div class='card'>{drawn(picture)}</div></main>"
     head = "<meta charset='utf-8'><title>t</title><meta name='viewport' content='width=device-width'>"

@@ -166,7 +166,7 @@ def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> Non
     assert applied.returncode == 0, applied.stderr
     assert shell("duplicates", "--date", DATE).returncode == 0
     refused = shell(*apply)
-    assert (refused.returncode, "has moved" in refused.stderr) == (1, True)
+    assert (refused.returncode, "has changed" in refused.stderr) == (1, True)
 
     undo = words_of(applied, "To undo it: ")
     assert shell(*words_of(shell(*undo), "Next: ")).returncode == 0

@@ -52,10 +52,10 @@ def told(*words: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--reason", "why it is safe"), "needs a reason of your own"),
+        (("--reason", "why it is safe"), "needs your own reason"),
         (("--reason", "its holder is gone"), "needs plan=DIGEST"),
-        (("--plan", "3f9a1c2b4d5e-20260117T2315Z-a109c7"), "needs a reason"),
-        (("--plan", "3f9a1c2b4d5e-20260117T2315Z-a109c7", "--reason", "why it is safe"), "needs a reason of your own"),
+        (("--plan", "3f9a1c2b4d5e-20260117T2315Z-a109c7"), "needs your own reason"),
+        (("--plan", "3f9a1c2b4d5e-20260117T2315Z-a109c7", "--reason", "why it is safe"), "needs your own reason"),
         (("--plan", "a guess", "--reason", "its holder is gone"), "not a digest"),
     ],
 )
@@ -71,7 +71,7 @@ def test_the_plan_is_shown_and_nothing_is_released(platform: Platform, held: Loc
     shown = call(*RELEASE)
     assert shown.exit_code == 0, shown.output
     assert f"Next: runbook locks release {DAY} --steal --plan " in shown.stdout
-    assert "IS ALIVE" in shown.stdout
+    assert "IS LIVE" in shown.stdout
     assert "\x1b" not in shown.stdout
     data = told(*RELEASE)
     assert (data["changed"], data["target"], "last heartbeat" in data["state"]) == (False, held.claim.lock_key, True)
@@ -92,5 +92,5 @@ def test_a_plan_does_not_outlive_a_heartbeat(platform: Platform, held: LockRecor
     plan = told(*RELEASE)["plan"]
     renewed = platform.locks.store.renew(held)
     refused = call(*RELEASE, "--plan", plan, "--reason", "its holder was killed")
-    assert (refused.exit_code, "since this has moved" in refused.stderr) == (1, True), refused.output
+    assert (refused.exit_code, "because this has changed" in refused.stderr) == (1, True), refused.output
     assert platform.locks.store.read(held.claim.lock_key).record == renewed

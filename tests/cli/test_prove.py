@@ -54,7 +54,7 @@ def test_on_bigquery(shell: Shell) -> None:
     with BigqueryDouble(PROJECT, location="us-west2") as double:
         environ = {"BIGQUERY_EMULATOR_HOST": double.address}
         planned = told(shell(*PROVE, *GOOGLE, "--json", environ=environ))
-        assert "MB: 1.1 GB in all, some cents at list price" in planned["state"]["cost"]
+        assert "MB: 1.1 GB in all, a few cents at list price" in planned["state"]["cost"]
         assert not [request for request in double.requests if not request.startswith("GET")]
         done = shell(*PROVE, *GOOGLE, "--plan", planned["plan"], "--json", environ=environ)
         assert (done.returncode, told(done)["headline"]) == (0, "All 7 checks passed"), done.stderr
@@ -101,7 +101,7 @@ def test_the_dataset_goes_when_the_run_is_stopped(tmp_path: Path, home: Path, sh
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("prove", "--dataset", "nba_predictions"), "nba_predictions exists already"),
+        (("prove", "--dataset", "nba_predictions"), "nba_predictions already exists"),
         (("prove", "--dataset", 'x"; DROP SCHEMA main'), "is not a plain identifier"),
         (("prove", "--dataset", "a.b\n\x1b[31m"), "is not a plain identifier"),
         ((*PROVE, "--plan", "yes"), "is not a digest of a plan"),

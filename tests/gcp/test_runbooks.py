@@ -154,6 +154,6 @@ def the_timeout_runbook_sees_queue_and_layout() -> None:
     run = execute(find_runbook("consolidation_timeout"), {}, environment="production").record
     verdicts = {check.name: check.verdict for check in run.checks}
     assert "UNKNOWN" not in verdicts.values()
-    assert verdicts["Job queue"] == verdicts["Loads a table in a day"] == "PASS"
+    assert verdicts["Job queue"] == verdicts["Daily loads per table"] == "PASS"
     [layout] = [check for check in run.checks if check.name == "Table layout"]
     assert "partitioned by game_date" in layout.summary

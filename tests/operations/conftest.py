@@ -1,4 +1,4 @@
-"""An embedded platform of its own for each test."""
+"""A separate embedded platform for each test."""
 
 import logging
 from collections.abc import Iterator

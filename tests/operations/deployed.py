@@ -1,4 +1,4 @@
-"""A deployment to change: on the embedded platform, and the same one on Google's services."""
+"""A deployment to change: on the embedded platform, and the same on Google's services."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OLD_DAY, NEW_DAY = datetime(2026, 1, 10, tzinfo=UTC), datetime(2026, 1, 17, tzin
 
 
 def with_two_revisions() -> Deployment:
-    """The coordinator's fix is the latest revision and serves; the previous one is kept."""
+    """The coordinator's fix serves as the latest revision; the previous one is kept."""
     deployment = Deployment()
     revisions = (Revision(NEW, NEW_DAY), Revision(OLD, OLD_DAY))
     coordinator = replace(deployment.service(COORDINATOR), revisions=revisions, traffic={LATEST: 100})
@@ -32,7 +32,7 @@ def with_two_revisions() -> Deployment:
 
 
 def having(platform: Platform, **adapters: Any) -> Platform:
-    """The embedded platform with other adapters for some of its ports."""
+    """The embedded platform with some of its adapters replaced."""
     exchanged = platform.adapters
     assert isinstance(exchanged, EmbeddedAdapters)
     vars(exchanged).update(adapters)
@@ -41,7 +41,7 @@ def having(platform: Platform, **adapters: Any) -> Platform:
 
 @contextmanager
 def on_google(platform: Platform, deployment: Deployment) -> Iterator[Platform]:
-    """The platform with Google's services and permissions, as in the deployment."""
+    """The platform with Google's services and permissions, in this deployment."""
     google = GoogleDouble()
     deploy(google, deployment, platform, "http://127.0.0.1:1")
     with serving(google) as address:

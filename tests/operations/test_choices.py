@@ -1,4 +1,4 @@
-"""A word that is not a choice is refused where it is used: JupyterLab and papermill hand on any text."""
+"""A value that is not a choice is refused where it is used: JupyterLab and papermill pass on any text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ASKED: dict[str, tuple[str, Callable[[Platform, Any], object]]] = {
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_the_code_takes_the_words_that_the_notebook_names_and_no_other(platform: Platform, name: str) -> None:
+def test_the_code_accepts_exactly_the_values_that_the_notebook_names(platform: Platform, name: str) -> None:
     runbook, ask = ASKED[name]
     (parameter,) = (each for each in find_runbook(runbook).parameters if each.name == name)
     for word in ("", "no", "preview", "add", "remove", "off", "on", "OFF", "ad", "of", None):

@@ -1,4 +1,4 @@
-"""Dates are those of the operators' zone, and what is shown can't do harm."""
+"""Dates are those of the operators' time zone, and shown text is escaped."""
 
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
@@ -43,12 +43,12 @@ def test_a_scope_that_makes_no_sense_is_refused(platform: Platform, wrong: dict[
         scope_of(platform, **wrong)  # type: ignore[arg-type]
 
 
-def test_a_date_by_the_old_name_of_its_parameter_is_not_overlooked(platform: Platform) -> None:
-    """papermill alone takes any name, and sets it."""
+def test_a_date_under_the_old_name_of_its_parameter_is_refused(platform: Platform) -> None:
+    """papermill itself accepts any parameter name."""
     shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
     try:
         shell.user_ns["game_date"] = "2026-01-16"
-        with pytest.raises(UserError, match="parameter game_date is called date now; write -p date 2026-01-16"):
+        with pytest.raises(UserError, match="parameter game_date is now called date; write -p date 2026-01-16"):
             scope_of(platform, game_date="today")
         assert scope_of(platform, game_date="2026-01-16").game_date == date(2026, 1, 16)  # a runbook that kept the name
     finally:
@@ -88,7 +88,7 @@ _ANYTHING = st.one_of(st.text(), st.floats(), st.integers(), st.none(), st.binar
 
 
 @given(st.lists(st.tuples(_ANYTHING, _ANYTHING), max_size=70))
-def test_a_table_shows_anything_and_holds_only_its_own_tags(rows: list[tuple[object, object]]) -> None:
+def test_a_table_shows_any_text_and_contains_only_its_own_tags(rows: list[tuple[object, object]]) -> None:
     html = Table("Rows <b>", ("a", "b"), rows, note="<i>")._repr_html_()
     tags = _Tags()
     tags.feed(html)

@@ -1,4 +1,4 @@
-"""The runbooks over a table that the services' own writer fills: no fence, no ledger, rows set inactive afterwards."""
+"""The runbooks on a table that the services' own writer fills: no fence, no ledger, rows deactivated afterwards."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LINE = "❌ Lock acquisition failed for batch=b9"
 
 @pytest.fixture
 def services(platform: Platform, home: Path) -> Platform:
-    """One batch, merged and left; two revisions of the coordinator."""
+    """One merged batch whose staging tables are left; two revisions of the coordinator."""
     with_two_revisions().save(home)
     stage(platform, BATCH, 0)
     merge_as_services(platform, BATCH)
@@ -71,13 +71,13 @@ def log_failures(home: Path) -> None:
 
 
 def pages(*found: Any) -> str:
-    """All that the steps say and show."""
+    """All text that the steps show."""
     checks = [check for section in found for check in section.checks]
     shown = [exhibit._repr_html_() for section in found for exhibit in section.exhibits]
     return " ".join([*(f"{check.summary} {check.next_step} {check.evidence}" for check in checks), *shown])
 
 
-def test_leftovers_are_merged_by_another_writer_and_what_waits_still_waits(services: Platform) -> None:
+def test_leftovers_count_as_merged_by_another_writer_and_waiting_tables_still_wait(services: Platform) -> None:
     stage(services, NEXT, 1)
     (check,) = backlog(seen(services), stuck_after_minutes=60).checks
     assert check.verdict is Verdict.FAIL
@@ -108,7 +108,7 @@ def test_a_leftover_batch_was_merged_and_may_be_dropped(services: Platform) -> N
     assert backlog(seen(services), stuck_after_minutes=60).checks[0].summary == "no batch waits"
 
 
-def test_no_page_promises_a_fence_and_the_only_defence_is_not_offered_away(services: Platform, home: Path) -> None:
+def test_no_text_promises_a_fence_or_offers_to_switch_off_the_only_defence(services: Platform, home: Path) -> None:
     log_failures(home)
     scope = scope_of(services, game_date=str(DAY))
     assert scope.guard.fence is Fence.UNKNOWN
@@ -130,7 +130,7 @@ def test_no_page_promises_a_fence_and_the_only_defence_is_not_offered_away(servi
     assert "lock=off" in pages(rollback_advice(scope, approval), lock_switch(scope, approval))
 
 
-def test_on_cloud_run_a_consolidation_by_hand_proves_no_fence_of_the_service(
+def test_on_cloud_run_a_consolidation_by_hand_proves_nothing_about_the_service(
     services: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_cloud_run = replace(services, environment=replace(services.environment, platform="google"))
@@ -144,7 +144,7 @@ def test_on_cloud_run_a_consolidation_by_hand_proves_no_fence_of_the_service(
     assert guards == [False, False, True]
 
 
-def test_an_empty_ledger_is_said_once_and_judged_nothing(services: Platform) -> None:
+def test_an_empty_ledger_is_reported_once_and_not_judged(services: Platform) -> None:
     scope = scope_of(services, game_date=str(DAY))
     assert scope._repr_html_().count("no consolidation is in the ledger") == 1
     found = rows_against_ledger(night_of(scope, days=1)), committed_consolidations(scope)
@@ -153,7 +153,7 @@ def test_an_empty_ledger_is_said_once_and_judged_nothing(services: Platform) -> 
     assert (said["ledger"], said["fences"]) == (Verdict.PASS, Verdict.WARN)  # said by one of the two
 
 
-def test_locks_of_other_services_are_shown_and_left_to_them(platform: Platform, home: Path) -> None:
+def test_locks_of_other_services_are_shown_and_not_released(platform: Platform, home: Path) -> None:
     store = SqliteLockStore(home / "grading.sqlite")
     store.create(Claim(f"grading_{DAY}", "grading", "grading", 300, "unknown host, a grading lock"))
     having(platform, other_lock_stores={"grading_locks": store})
@@ -162,7 +162,7 @@ def test_locks_of_other_services_are_shown_and_left_to_them(platform: Platform, 
     assert f"grading_{DAY}" in pages(locks_of_others(scope_of(platform)))
     with pytest.raises(UserError, match="another service's lock, held by 'grading'; only that service may release it"):
         checked_release(platform, f"grading_{DAY}", "")
-    assert lock_states(scope_of(platform)).checks[0].summary == "all released"
+    assert lock_states(scope_of(platform)).checks[0].summary == "no lock is held"
     assert store.read(f"grading_{DAY}").record is not None
 
 
@@ -172,5 +172,5 @@ def test_the_plan_of_a_release_does_not_promise_that_the_holder_is_refused(servi
     while not services.locks.store.read(key).is_expired:
         pass
     said = pages(lock_states(seen(services)), release_lock(seen(services), checked_release(services, key, "")))
-    assert "nothing known refuses what its holder would still write" in said
+    assert "nothing is known to refuse later writes by its holder" in said
     assert "not in the ledger" not in said

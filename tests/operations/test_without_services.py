@@ -1,4 +1,4 @@
-"""An environment that names no services: what only they could answer is not asked, and leaves no doubt."""
+"""An environment that names no services: checks that need them are skipped and do not affect the verdict."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def verdicts(found: Section) -> dict[str, Verdict]:
     return {check.id: check.verdict for check in found.checks}
 
 
-def test_what_only_services_can_answer_is_not_asked(scope: Scope) -> None:
+def test_checks_that_need_services_are_skipped(scope: Scope) -> None:
     for step in NOT_ASKED:
         found = step(scope)
         assert found.checks == (), step
@@ -59,7 +59,7 @@ def test_what_only_services_can_answer_is_not_asked(scope: Scope) -> None:
 
 def test_rows_are_judged_without_them(scope: Scope) -> None:
     platform = scope.platform
-    assert verdicts(rows_due(scope)) == {"rows_due": Verdict.UNKNOWN}  # no rows, and nothing says whether any were due
+    assert verdicts(rows_due(scope)) == {"rows_due": Verdict.UNKNOWN}  # no rows, and not known whether any were due
     assert verdicts(volume(night_of(scope, days=7))) == {"volume": Verdict.UNKNOWN}
     platform.staging_writer().write_batch(predictions(3), batch_id="b", workers=1, game_date=DAY)
     result = platform.consolidator().consolidate_batch(batch_id="b", game_date=DAY)
@@ -72,7 +72,7 @@ def test_rows_are_judged_without_them(scope: Scope) -> None:
     assert Verdict.UNKNOWN not in verdicts(round_trips(later)).values()
 
 
-def test_a_process_goes_by_its_own_lock_switch(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_uses_its_own_lock_switch(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "off")
     scope.platform.staging_writer().write_batch(predictions(1), batch_id="b", workers=1, game_date=DAY)
     assert not scope.platform.consolidator().consolidate_batch(batch_id="b", game_date=DAY).locked

@@ -65,7 +65,7 @@ def test_a_figure_is_small_and_has_both_themes(figure: Figure) -> None:
 def test_the_basis_of_the_verdict_is_in_the_description() -> None:
     said = words_of(durations(50, limit=60))
     assert {"lock deployed", "limit 60 s, far above"} <= {*said}
-    assert any(word.startswith("after: median 12.") and "(95%: " in word for word in said)
+    assert any(word.startswith("after: median 12.") and "(95% CI: " in word for word in said)
     assert "limit 15 s" in words_of(durations(50, limit=15))
     assert {"usual 1,180", "WARN below", "FAIL below", "433"} <= {*words_of(rows(433))}
     assert {f"system <{number}>" for number in range(8)} <= {*words_of(bias())}

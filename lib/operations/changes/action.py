@@ -1,10 +1,10 @@
-"""The one shape of every change: planned, shown, approved by name, applied, read back, on record.
+"""The steps of every change: plan, show, approve by name, apply, verify, record.
 
 A plan shows what would be done and carries a digest of the live state that it was made
 from. Nothing is done unless a person names the target, gives a reason and hands that
-digest back; then the state is looked at again, and if it has moved the change is refused.
-Where the environment asks for it, a person has to have signed the plan as well: `apply_plan`
-looks for that, whichever command or notebook it is.
+digest back; then the state is read again, and the change is refused if it has changed.
+Where the environment requires it, a person must also have signed the plan: `apply_plan`
+checks that for every command and notebook.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Applied:
 
     Attributes:
         what: What it did, in a few words with the figure: ``24 rows removed``.
-        after: Fact to its value afterwards.
-        undo: The command that undoes it, if it is known better now than when it was planned.
-        is_filed: It is on record as done, by the transaction that did it.
+        after: Facts and their values afterwards.
+        undo: The command that undoes it, if it is known more exactly now than when it was planned.
+        is_filed: Whether the transaction that made the change has also recorded it as done.
     """
 
     what: str
@@ -51,35 +51,35 @@ class Applied:
 
 
 class Action(Protocol):
-    """Something that an operator may have done."""
+    """A change that an operator can make."""
 
     @property
     def keeps_own_record(self) -> bool:
-        """Whether `apply` itself puts the change on record, in one commit with it."""
+        """Whether `apply` itself records the change, in the same commit."""
         ...
 
     def plan(self) -> Plan:
-        """Look at the live state. Changes nothing."""
+        """Read the live state and plan the change. Changes nothing."""
         ...
 
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
-        """Do what the plan says, all of it or nothing.
+        """Apply the whole plan or nothing.
 
-        What the plan rests on may move until the very change, which must be conditional on it.
+        The state may change up to the last moment, so the change itself must be conditional on it.
 
         Args:
             plan: Just made.
-            record: Of the action that begins now; who keeps its own record files it.
+            record: Of the action that begins now; filed by an action that keeps its own record.
 
         Raises:
-            Finding: The state has moved; nothing was changed.
+            Finding: The state has changed; nothing was changed.
             UserError: It cannot be done; nothing was changed.
             Unavailable: It may or may not have taken effect.
         """
         ...
 
     def verify(self, plan: Plan, applied: Applied) -> str:
-        """Read back what was changed; empty when it is as promised, else what is not."""
+        """Read back the change; return what is wrong, or an empty text."""
         ...
 
 
@@ -88,8 +88,8 @@ class Request:
     """A change that the parameters of a notebook ask for.
 
     Attributes:
-        action: What; None: nothing is to be changed.
-        approval: What makes it be carried out, and not only shown.
+        action: What to change; None: nothing.
+        approval: If given, the change is made; otherwise its plan is only shown.
     """
 
     action: Action | None
@@ -98,23 +98,23 @@ class Request:
     __repr__ = brief("action", "approval")
 
     def carried_out(self, platform: Platform) -> Section:
-        """See `carry_out`; nothing to show when nothing was asked for."""
+        """Call `carry_out`; without an action, the section is empty."""
         return carry_out(platform, self.action, self.approval) if self.action else Section(())
 
 
 def carry_out(platform: Platform, action: Action, approval: Approval, *, now: datetime | None = None) -> Section:
-    """Show the plan or, when it is approved, do what it says, read it back and show the record.
+    """Show the plan or, if it is approved, apply it, verify it and show the record.
 
     Args:
-        platform: Where.
-        action: What.
+        platform: Where to make the change.
+        action: The change.
         approval: `Approval.checked`; its target must be the plan's.
-        now: The moment (UTC) that the plan's expiry is judged at; the clock's by default.
+        now: The time (UTC) at which the plan's expiry is judged; the current time by default.
 
     Raises:
         UserError: Another target was named; nothing was changed.
         PlanOutdated: The plan has expired or no longer holds; nothing was changed.
-        NotApproved: The environment asks for a person's approval, and there is none that holds; nothing was changed.
+        NotApproved: The environment requires a person's approval, and there is no valid one; nothing was changed.
         Finding: The change itself was refused; nothing was changed.
     """
     moment = now or datetime.now(UTC)
@@ -127,10 +127,10 @@ def carry_out(platform: Platform, action: Action, approval: Approval, *, now: da
 
 
 def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
-    """The plan, its digest, and the commands that approve and apply it. Changes nothing.
+    """Show the plan, its digest, and the commands that approve and apply it. Changes nothing.
 
     Raises:
-        LockServiceUnavailable: A person has to approve it, and it could not be kept for them.
+        LockServiceUnavailable: A person has to approve it, and it could not be stored for them.
     """
     if plan.nothing_to_do:
         return Section((_outcome(plan).passes(plan.nothing_to_do), *plan.cautions), plan.exhibits)
@@ -138,19 +138,26 @@ def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
     digest = offered.digest
     expires = local_time(digest.expires_at, platform.environment.timezone)
     question = _outcome(plan, {"plan": digest.text, "holds until": expires, **plan.state})
-    summary = f"planned, and nothing was changed: {plan.summary}"
+    summary = f"plan only, nothing was changed: {plan.summary}"
     check = question.answer(Verdict.PASS, summary, offered.step, changes=offered.commands)
-    state = facts(f"What the plan rests on: {plan.target}", plan.state)
-    note = f"It holds until {expires}, and is refused when what it rests on has moved. To undo it: {plan.undo}"
-    how = Table("To do what the plan says", ("Command",), [(each,) for each in offered.commands], note)
+    state = facts(f"State that the plan is based on: {plan.target}", plan.state)
+    note = f"Valid until {expires}, and refused once the state above has changed. To undo it: {plan.undo}"
+    how = Table("To apply the plan", ("Command",), [(each,) for each in offered.commands], note)
     return Section((check, *plan.cautions), (*plan.exhibits, state, how))
 
 
 def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, digest: str = "") -> Section:
-    """Do what an approved plan says, read it back, and show what is on record.
+    """Apply an approved plan, verify it, and show its record.
+
+    Args:
+        platform: Where to make the change.
+        action: The change.
+        plan: Just made.
+        reason: Why, in the operator's words.
+        digest: The plan's digest, as the operator handed it back.
 
     Raises:
-        NotApproved: The environment asks for a person's approval, and there is none that holds; nothing was changed.
+        NotApproved: The environment requires a person's approval, and there is no valid one; nothing was changed.
         Finding: It was refused; nothing was changed.
         UserError: It cannot be done, or there is nothing to do; nothing was changed.
     """
@@ -177,16 +184,16 @@ def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, d
         return _broken_off(platform, plan, record, error, None)
     try:
         return _verified(platform, action, plan, applied, record)
-    except RunbookError as error:  # a Finding, too: by now it is not a refusal
+    except RunbookError as error:  # also a Finding, since a refusal is not possible after the change
         return _broken_off(platform, plan, record, error, applied)
 
 
 def ensure_made(change: Callable[[], None], is_made: Callable[[], bool]) -> None:
-    """Make a change whose answer may be lost: it may have been made all the same, which a look shows.
+    """Make a change whose answer may be lost, and check whether it was made after all.
 
     Raises:
         ChangedMeanwhile: It was refused; nothing was changed.
-        SourceUnavailable: It failed and was not made, or that cannot be seen.
+        SourceUnavailable: It failed and was not made, or that cannot be checked.
     """
     try:
         change()
@@ -213,12 +220,12 @@ def _broken_off(
 ) -> Section:
     try:
         filed = record_of(platform, record)
-        known = progress_of(filed) if filed else "nothing"
+        known = progress_of(filed) if filed else "none"
     except RunbookError:
         known = "not readable now"
     check = _outcome(plan, {**plan.state, "undo": plan.undo}).unknown(
-        f"broken off: {error}; on record: {known}",
-        f"Look at the state again before anything else: {plan.look(platform.commands)}",
+        f"interrupted: {error}; audit record: {known}",
+        f"Check the current state before you do anything else: {plan.look(platform.commands)}",
     )
     return Section((check, *plan.cautions), changed=(_changed(plan, record, applied),))
 
@@ -230,23 +237,23 @@ def _verified(platform: Platform, action: Action, plan: Plan, applied: Applied, 
     evidence = {**applied.after, "undo": undo, "audit record": filed.action_id if filed else "missing"}
     question = _outcome(plan, evidence)
     if wrong or filed is None:
-        summary = f"could not be verified: {wrong or 'it is not on record'}"
-        check = question.fails(summary, f"Look again before anything else. Undo: {undo}")
+        summary = f"could not be verified: {wrong or 'it was not recorded'}"
+        check = question.fails(summary, f"Check the current state before you do anything else. To undo it: {undo}")
     else:
-        check = question.passes(f"done, read back and on record: {in_one_line(applied.after)}", f"To undo it: {undo}")
+        check = question.passes(f"done, verified and recorded: {in_one_line(applied.after)}", f"To undo it: {undo}")
     exhibits = (record_table(platform, filed),) if filed else ()
     return Section((check, *plan.cautions), exhibits, changed=(_changed(plan, record, applied),))
 
 
 def _changed(plan: Plan, record: ActionRecord, applied: Applied | None) -> Change:
-    """For the record of the run; without `applied` the change may or may not have been made."""
+    """The change for the run's record; without `applied`, it may or may not have been made."""
     undo = (applied.undo if applied else "") or plan.undo
-    # An undo that is not a command by itself is a sentence about it, and may name commands that change something.
+    # An undo that is not a command is a sentence about it, and may name commands that change something.
     is_command = isinstance(undo, Looking)
     return Change(
         action=plan.action,
         target=plan.target,
-        what=applied.what if applied else f"broken off, see whether it took effect: {plan.summary}",
+        what=applied.what if applied else f"interrupted, check whether it took effect: {plan.summary}",
         actor=record.who,
         reason=record.reason,
         undo=undo if is_command else "",

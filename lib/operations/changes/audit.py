@@ -1,8 +1,7 @@
-"""What people changed, from both places that keep it, in one table.
+"""The audit trail of all changes, from both places that keep it, in one table.
 
-Changes of rows and of services are on record in the warehouse. A forced release is on
-record in the lock store, in one commit with the release: it has to work while the
-warehouse is down.
+The warehouse records changes of rows and of services. The lock store records a forced
+release, in one commit with it: a release has to work while the warehouse is down.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from lib.words.quantities import in_one_line
 CHANGES_ON_RECORD = Question(
     "changes_on_record",
     "Changes on record",
-    affects="what was changed last: it may be as before the change or as after it",
+    affects="the target of the change: it may be in the state before it or after it",
     can_wait="until the next change of the same kind",
 )
 RECORD = Question(
@@ -36,11 +35,11 @@ RECORD = Question(
 )
 
 RELEASE = "forced release"
-NO_UNDO_OF_A_RELEASE = "none is needed: the batch of its holder is consolidated again"
+NO_UNDO_OF_A_RELEASE = "not needed; the holder's batch is consolidated again"
 
 
 def lock_facts(lock: LockRecord) -> dict[str, str]:
-    """What differs between one holding of a lock and the next, and between two heartbeats."""
+    """Return the facts that change with each acquisition of a lock, and with each heartbeat."""
     return {
         "holder": f"{lock.claim.holder}, {lock.claim.holder_id}",
         "acquired": lock.acquired_at.isoformat(),
@@ -50,17 +49,17 @@ def lock_facts(lock: LockRecord) -> dict[str, str]:
 
 
 def releases(platform: Platform) -> list[ActionRecord]:
-    """Forced releases on record, newest first. Raises `LockServiceUnavailable`."""
+    """Return the recorded forced releases, newest first. Raises `LockServiceUnavailable`."""
     return [_of_release(platform, entry) for entry in platform.locks.store.audit_entries()]
 
 
 def changes(platform: Platform) -> list[ActionRecord]:
-    """All other actions on record, newest first. Raises `WarehouseUnavailable`."""
+    """Return all other recorded actions, newest first. Raises `WarehouseUnavailable`."""
     return AuditTrail(platform.warehouse, platform.table).records()
 
 
 def record_of(platform: Platform, record: ActionRecord) -> ActionRecord | None:
-    """How an action that has just been done stands on record; None: it does not."""
+    """Return the record of an action that was just made; None: there is none."""
     if record.action == RELEASE:
         holder = json.loads(record.before)["holder"]
         found = (known for known in releases(platform) if json.loads(known.before)["holder"] == holder)
@@ -70,7 +69,7 @@ def record_of(platform: Platform, record: ActionRecord) -> ActionRecord | None:
 
 @section(CHANGES_ON_RECORD)
 def audit_trail(scope: Scope) -> Section:
-    """Every change on record, newest first. One whose end is not known is a WARN."""
+    """Show every recorded change, newest first. One that is not known to have finished is a WARN."""
     known: list[ActionRecord] = []
     checks: list[Check] = []
     for source, read in (("releases", releases), ("changes", changes)):
@@ -83,7 +82,7 @@ def audit_trail(scope: Scope) -> Section:
 
 
 def audit_table(platform: Platform, known: Sequence[ActionRecord]) -> Table:
-    """The records, a row each."""
+    """Return the records as a table, one row each."""
     zone = platform.environment.timezone
     rows = [
         (
@@ -104,7 +103,7 @@ def audit_table(platform: Platform, known: Sequence[ActionRecord]) -> Table:
 
 
 def record_table(platform: Platform, record: ActionRecord) -> Table:
-    """One record, whole."""
+    """Return one record with all its fields."""
     return facts(
         "Audit record",
         {
@@ -117,19 +116,19 @@ def record_table(platform: Platform, record: ActionRecord) -> Table:
             "before": spoken_state(record.before),
             "after": spoken_state(record.after) or "-",
             "undo": record.undo,
-            "plan": record.digest or "planned and done at once",
+            "plan": record.digest or "planned and applied at once",
             "state": progress_of(record),
         },
     )
 
 
 def spoken_state(state: str) -> str:
-    """The JSON of a record's state as people read it."""
+    """Return the JSON of a record's state in words."""
     return in_one_line(json.loads(state)) if state else ""
 
 
 def progress_of(record: ActionRecord) -> str:
-    """How far it came, in words."""
+    """Return the record's status in words."""
     words = ActionStatus(record.status).words
     return f"{words}: {record.note}" if record.note else words
 
@@ -140,7 +139,7 @@ def _unfinished(known: Sequence[ActionRecord]) -> tuple[Check, ...]:
         return ()
     summary = f"{len(begun)} begun, not known to have finished: {begun[0].action} of {begun[0].target}"
     evidence = {f"{record.action} of {record.target}": f"by {record.who}: {record.reason}" for record in begun}
-    step = "See whether it took effect: the state is as before it or as after it, never between."
+    step = "Check whether it took effect: the state is as before or as after the change, never in between."
     return (CHANGES_ON_RECORD.on(evidence).warns(summary, step),)
 
 
@@ -156,7 +155,7 @@ def _of_release(platform: Platform, entry: AuditEntry) -> ActionRecord:
         reason=entry.reason,
         digest="",
         before=as_json(lock_facts(entry.removed)),
-        after=as_json({"lock": "released", "lease": "was live" if entry.was_live else "was over"}),
+        after=as_json({"lock": "released", "lease": "was live" if entry.was_live else "had expired"}),
         undo=NO_UNDO_OF_A_RELEASE,
         status=ActionStatus.DONE,
         filed_at=entry.released_at,

@@ -1,4 +1,4 @@
-"""The release of one lock: by name, with a reason, verified and on record."""
+"""The release of one lock: by name, with a reason, verified and recorded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lib.words.dates import date_in, iso_date
 LOCK_RELEASE = Question(
     "release",
     "Release",
-    affects="consolidations of the lock's date: they may wait for the lock, or a live one was stopped",
+    affects="consolidations of the lock's date: they may wait for the lock, or a live one may have been stopped",
     can_wait="until the next batch of that date",
 )
 
@@ -30,16 +30,16 @@ _DATE_AT_END = re.compile(r"(\d{4}-\d{2}-\d{2})\Z", re.ASCII)
 
 
 def checked_release(platform: Platform, release: str, reason: str, steal: bool = False, plan: str = "") -> Request:
-    """What the parameters ask for, checked before anything is looked at.
+    """Check the parameters, before anything is read, and return the change that they ask for.
 
     Args:
-        platform: Where.
+        platform: Where to release it.
         release: A date (``YYYY-MM-DD``) or a lock key; empty: release nothing.
-        steal: Take it even from a live holder.
+        steal: Release it even from a live holder.
         plan, reason: As in `Approval`.
 
     Raises:
-        UserError: No such name of a lock, or half an approval.
+        UserError: It is not the name of a lock, or the approval is incomplete.
     """
     named = release.strip()
     if not named and steal:
@@ -52,15 +52,15 @@ def checked_release(platform: Platform, release: str, reason: str, steal: bool =
 
 
 def locked_date(platform: Platform, release: str) -> date:
-    """The date of one of our locks, by date or key.
+    """Return the date of one of our locks, given its date or key.
 
     Raises:
-        UserError: It is another service's lock, or none.
+        UserError: It is another service's lock, or not a lock.
     """
     locks = platform.locks
     found = _DATE_AT_END.search(release)
     try:
-        # A lock that is wider than a date has one key for all dates.
+        # A lock that is not per date has one key for all dates.
         game_date = iso_date(found.group(1)) if found else date.min
     except ValueError:
         game_date = None
@@ -85,7 +85,7 @@ def _refuse_of_others(platform: Platform, release: str) -> None:
 
 @dataclass(frozen=True)
 class LockRelease:
-    """Removes the lock of a date, and moves the fence, which shuts out a holder that passes it.
+    """Removes the lock of a date and moves the fence, which then refuses a holder that passes it.
 
     The lock store keeps its record, in one commit with the release: a release has to work
     while the warehouse is down.
@@ -97,11 +97,11 @@ class LockRelease:
     keeps_own_record: bool = True
 
     def plan(self) -> Plan:
-        """Raises `NothingToRelease` or `LeaseStillLive` when there is no lock that may be released."""
+        """Raises `NothingToRelease` or `LeaseStillLive` if there is no lock that may be released."""
         found = release_plan(
             self.platform, self.platform.locks.releasable(self.game_date, steal=self.steal), self.steal
         )
-        refused = guard_of(self.platform).refuses("what its holder would still write")
+        refused = guard_of(self.platform).refuses("later writes by its holder")
         return replace(found, exhibits=(facts("If its holder wakes up", {"then": refused}),))
 
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
@@ -114,7 +114,7 @@ class LockRelease:
             expected=lock,
             approval=record.approval,
         )
-        lease = "live, and stolen" if entry.was_live else "over"
+        lease = "live, and stolen" if entry.was_live else "expired"
         after = {"released": plan.target, "from": lock.claim.holder, "its lease was": lease}
         return Applied("1 lock released", after)
 
@@ -125,11 +125,11 @@ class LockRelease:
 
 
 def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> Plan:
-    """What a release of a lock that is held would do."""
+    """Return the plan to release a held lock."""
     lock = seen.record
     assert lock is not None
     key, batch_id = lock.claim.lock_key, lock.claim.batch_id
-    lease = "is over" if seen.is_expired else f"IS ALIVE for another {seen.seconds_until_expiry:.0f} s"
+    lease = "has expired" if seen.is_expired else f"IS LIVE for another {seen.seconds_until_expiry:.0f} s"
     consolidate = platform.commands.consolidate(batch_id, date_in(key) or date_in(batch_id))
     return Plan(
         question=LOCK_RELEASE,
@@ -147,11 +147,11 @@ def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> 
 
 @section(LOCK_RELEASE)
 def release_lock(scope: Scope, request: Request) -> Section:
-    """Plan the release that was asked for or, when it is approved, do it.
+    """Show the plan of the requested release or, if it is approved, apply it.
 
     Raises:
-        UserError: There is no such lock, or it is alive and `steal` was not given.
-        PlanOutdated: The lock is not as it was when its release was planned.
+        UserError: There is no such lock, or its lease is live and `steal` was not given.
+        PlanOutdated: The lock has changed since its release was planned.
     """
     return request.carried_out(scope.platform)
 
@@ -165,5 +165,5 @@ def release_lock(scope: Scope, request: Request) -> Section:
     )
 )
 def release_audit(scope: Scope) -> Section:
-    """Forced releases on record, newest first."""
+    """Show the recorded forced releases, newest first."""
     return Section((), (audit_table(scope.platform, releases(scope.platform)),))

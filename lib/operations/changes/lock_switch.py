@@ -1,4 +1,4 @@
-"""Rollback option A: switch the lock off by configuration, and on again."""
+"""Rollback option A: switch the lock off by configuration, and back on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lib.words.quantities import Value
 LOCK_SWITCH = Question(
     "lock_switch",
     "Lock switch",
-    affects="two consolidations of a date at once: the lock does not keep them apart",
+    affects="concurrent consolidations of a date: the lock does not keep them apart",
     can_wait="as long as only one consolidation of a date runs at a time",
 )
 
@@ -34,31 +34,31 @@ ACTION = "lock switch"
 
 
 def _off_costs(guard: Guard) -> Table:
-    """What switching it off costs and keeps, by what is known of the code that serves."""
+    """What switching it off costs and keeps, by what is known of the deployed code."""
     caption = "Option A: what switching the lock off costs and keeps"
     if not guard.holds:
         return facts(
             caption,
             {
-                "stays": f"nothing that is known: {guard.words}",
+                "stays": f"no known defence: {guard.words}",
                 "costs": DANGER,
-                "reaches": f"only code that reads {VARIABLE}; that the coordinator does is not known",
+                "reaches": f"only code that reads {VARIABLE}; it is not known whether the coordinator does",
             },
         )
     return facts(
         caption,
         {
-            "goes away": "waiting for the lock, locks that look stuck, and every need of the lock's store",
-            "stays": "the fence: without the lock, too, no consolidation can write a key twice or lose a row",
-            "costs": "two consolidations of a date at once do each other's work again: one is rolled back and repeated",
-            "reaches": f"every consolidation of this library: {VARIABLE}=off is read before each, and beats use_lock",
-            "does not touch": "locks that are held now; their holders finish under them",
+            "goes away": "waiting for the lock, locks that look stuck, and the dependency on the lock store",
+            "stays": "the fence: even without the lock, no consolidation can write a key twice or lose a row",
+            "costs": "repeated work: of two concurrent consolidations of a date, one is rolled back and retried",
+            "reaches": f"every consolidation of this library: each reads {VARIABLE}=off first; it overrides use_lock",
+            "does not touch": "locks that are held now: their holders finish as usual",
         },
     )
 
 
 def switch_now(platform: Platform) -> dict[str, str]:
-    """The position of the switch, as the record of a change keeps it."""
+    """Return the position of the switch, as the record of a change keeps it."""
     try:
         return {"lock": "on" if _is_on(platform) else "off"}
     except SourceUnavailable as error:
@@ -67,9 +67,9 @@ def switch_now(platform: Platform) -> dict[str, str]:
 
 @section(LOCK_SWITCH)
 def lock_switch(scope: Scope, approval: Approval) -> Section:
-    """Whether consolidations take the lock, and what switching it off costs and keeps.
+    """Report whether consolidations take the lock, and what switching it off costs and keeps.
 
-    In the run that changes something it is not a check: it is read back after the change.
+    A run that makes a change has no check here: the change itself is verified.
     """
     is_on = _is_on(scope.platform)
     check = _position(scope.platform, "on" if is_on else "off", scope.guard)
@@ -86,10 +86,10 @@ def _position(platform: Platform, position: Position, guard: Guard) -> Check:
     question = LOCK_SWITCH.on(evidence, [commands.describe_service(coordinator)])
     if position == "on" and not guard.holds:
         question = question.on({"coordinator": coordinator, VARIABLE: position}, question.commands)
-        return question.passes(f"on, and switching it off is not offered: {guard.words}")
+        return question.passes(f"on; switching it off is not offered: {guard.words}")
     if position == "on":
         return question.answer(Verdict.PASS, "on: consolidations take the lock", changes=changes)
-    alone = "guarded by the fence alone" if guard.holds else f"guarded by nothing that is known: {guard.words}"
+    alone = "guarded by the fence alone" if guard.holds else f"with no known defence: {guard.words}"
     summary = f"OFF: consolidations that read {VARIABLE} run without the lock, {alone}"
     return question.warns(summary, f"When the cause is fixed, switch it on again: {plan}", changes)
 
@@ -100,21 +100,21 @@ def _is_on(platform: Platform) -> bool:
 
 @dataclass(frozen=True)
 class LockSwitching:
-    """Deploys the coordinator's newest revision again, with the switch in that position."""
+    """Redeploys the coordinator's newest revision with the switch in that position."""
 
     platform: Platform
     position: Position
     keeps_own_record: bool = False
 
     def plan(self) -> Plan:
-        """Raises `UserError` when the change would have no effect."""
+        """Raises `UserError` if the change would have no effect."""
         status = self.platform.services.describe(self.platform.environment.services.coordinator)
         state = {**switch_now(self.platform), "serves": spoken_traffic(status.routed), "version": status.version}
         is_there = state["lock"] == self.position
         if not is_there:
-            self._refuse_in_vain(status)
+            self._ensure_effective(status)
         back = "on" if self.position == "off" else "off"
-        # Looked up for what would take the lock away alone: its return needs no other defence.
+        # Needed only to switch the lock off: switching it on needs no other defence.
         guard = guard_of(self.platform) if self.position == "off" else None
         risk = f" ({guard.words}; without a fence {DANGER})" if guard and not guard.holds else ""
         return Plan(
@@ -124,11 +124,11 @@ class LockSwitching:
             act=f"Switch the lock {self.position}",
             target=status.name,
             parameters={"lock": self.position, "service": status.name},
-            summary=f"switch the lock {self.position.upper()}, by a new revision made from "
+            summary=f"switch the lock {self.position.upper()}, with a new revision based on "
             f"{status.latest_created_revision}{risk}",
             state=state,
             undo=self.platform.commands.run("rollback", {"lock": back}),
-            nothing_to_do=f"the lock is {self.position} already" if is_there else "",
+            nothing_to_do=f"the lock is already {self.position}" if is_there else "",
             found=status,
             exhibits=(_off_costs(guard),) if guard else (),
         )
@@ -146,16 +146,16 @@ class LockSwitching:
         position = switch_now(self.platform)["lock"]
         return "" if position == self.position else f"the lock is {position}, not {self.position}"
 
-    def _refuse_in_vain(self, status: ServiceStatus) -> None:
-        """A new revision serves what goes to the latest, and starts only if the one before it does."""
+    def _ensure_effective(self, status: ServiceStatus) -> None:
+        """A new revision gets traffic only if that goes to the latest, and starts only if the current one does."""
         if status.routed != {LATEST: 100}:
             follow = self.platform.commands.run("rollback", {"service": status.name, "revision": LATEST})
             raise UserError(
-                f"the switch comes with a new revision, which would get no traffic: {status.name} serves "
-                f"{spoken_traffic(status.routed)}; let it follow the latest first: {follow}; nothing was changed"
+                f"the switch needs a new revision, which would get no traffic: {status.name} serves "
+                f"{spoken_traffic(status.routed)}; send its traffic to the latest first: {follow}; nothing was changed"
             )
         if status.is_ready is False:
             raise UserError(
-                f"the switch comes with a new revision made from {status.latest_created_revision}, which does not "
+                f"the switch needs a new revision based on {status.latest_created_revision}, which does not "
                 f"start: {status.reason}; nothing was changed"
             )

@@ -1,8 +1,8 @@
-"""A plan of a change, the digest that binds it to what it saw, and the approval that a person gives it.
+"""The plan of a change, the digest that binds it to the state it was made from, and a person's approval of it.
 
 ``3f9a1c2b4d5e-20260117T2315Z-a109c7``: twelve digits over everything, the minute in UTC at
-which it expires, and two digits for each fact, by which a refusal can name those that
-moved. It is neither secret nor a signature: it keeps a person from applying what nobody looked at.
+which it expires, and two digits per fact, so that a refusal can name the facts that changed.
+It is neither a secret nor a signature: it ensures that only a plan that was shown can be applied.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lib.words.brief import brief
 WHY = "why it is safe"
 LIFE = timedelta(minutes=15)
 LIFE_WITH_APPROVAL = timedelta(hours=1)
-"""So that another person can come; a signature holds no longer than the plan."""
+"""Leaves time for another person to approve; a signature is valid no longer than the plan."""
 _DIGEST = re.compile(r"([0-9a-f]{12})-(\d{8}T\d{4}Z)-((?:[0-9a-f]{2})+)", re.ASCII)
 _MINUTE = "%Y%m%dT%H%MZ"
 
@@ -32,15 +32,15 @@ Facts = Mapping[str, int | str]
 
 
 class PlanOutdated(Finding):
-    """The plan has expired, or what it rests on has moved since; nothing was changed."""
+    """The plan has expired, or the state that it is based on has changed; nothing was changed."""
 
 
 @dataclass(frozen=True)
 class PlanDigest:
-    """A digest that a person was shown and has handed back.
+    """The digest of a plan, as a person hands it back.
 
     Attributes:
-        text: As it is pasted.
+        text: The digest as pasted.
         expires_at: The minute (UTC) at which it expires.
     """
 
@@ -51,7 +51,7 @@ class PlanDigest:
 
     @classmethod
     def parse(cls, text: str) -> PlanDigest:
-        """Raises `UserError` when it is not a digest."""
+        """Parse a digest. Raises `UserError` if the text is not one."""
         found = _DIGEST.fullmatch(text.strip())
         try:
             expires_at = datetime.strptime(found[2], _MINUTE).replace(tzinfo=UTC) if found else None
@@ -65,33 +65,33 @@ class PlanDigest:
         return cls(text.strip(), expires_at)
 
     def check(self, identity: Mapping[str, str], state: Facts, now: datetime) -> None:
-        """Raise `PlanOutdated` unless it is the digest of exactly this, and still valid."""
+        """Raise `PlanOutdated` unless it is the digest of exactly this state, and still valid."""
         if now >= self.expires_at:
             raise PlanOutdated(
-                f"the plan {self.text} has expired at {self.expires_at:%Y-%m-%d %H:%M} UTC; nothing was changed; "
-                "look at a new plan"
+                f"the plan {self.text} has expired, it was valid until {self.expires_at:%Y-%m-%d %H:%M} UTC; "
+                "nothing was changed; make a new plan"
             )
         expected = _text(identity, state, self.expires_at)
         if self.text == expected:
             return
         marks, expected_marks = _marks(self.text), _marks(expected)
         if len(marks) != len(expected_marks) or marks[0] != expected_marks[0]:
-            what = f"is of something else than {', '.join(identity.values())}"
+            what = f"is for something other than {', '.join(identity.values())}"
         else:
             facts = zip(state, marks[1:], expected_marks[1:], strict=True)
             moved = [f"{name} (now {state[name]!s:.80})" for name, mark, now_ in facts if mark != now_]
-            what = f"no longer holds, since this has moved: {', '.join(moved) or 'the live state'}"
-        raise PlanOutdated(f"the plan {self.text} {what}; nothing was changed; look at a new plan")
+            what = f"no longer holds, because this has changed: {', '.join(moved) or 'the live state'}"
+        raise PlanOutdated(f"the plan {self.text} {what}; nothing was changed; make a new plan")
 
 
 def digest_of(identity: Mapping[str, str], state: Facts, now: datetime, life: timedelta = LIFE) -> PlanDigest:
-    """The digest of a plan that is shown at that moment.
+    """Return the digest of a plan that is shown at this time.
 
     Args:
-        identity: What is done to what, and where.
-        state: The live facts that the plan rests on.
-        now: The moment (UTC).
-        life: How long it holds from then on.
+        identity: The change, its target and its environment.
+        state: The live facts that the plan is based on.
+        now: The time (UTC).
+        life: How long the digest is valid from then on.
     """
     expires_at = (now + life).replace(second=0, microsecond=0)
     return PlanDigest(_text(identity, state, expires_at), expires_at)
@@ -99,23 +99,23 @@ def digest_of(identity: Mapping[str, str], state: Facts, now: datetime, life: ti
 
 @dataclass(frozen=True)
 class Plan:
-    """What an action would do, and what it saw.
+    """What an action would do, and the state that it is based on.
 
     Attributes:
-        question: Which question of a runbook its outcome answers.
+        question: The runbook question that its outcome answers.
         runbook: The notebook that applies it; empty: a command does.
-        action: What is done, such as ``repair``; stands in the record.
-        act: The same as an order, for a button: ``Repair 2026-01-17``.
-        target: What it is done to; the operator has to name exactly this.
+        action: The kind of change, such as ``repair``, as the record keeps it.
+        act: The label of its button: ``Repair 2026-01-17``.
+        target: What it changes; the operator has to name exactly this.
         parameters: The notebook's parameters that ask for it, without plan and reason.
         summary: One line with the deciding figure.
-        state: Live fact to its value: when one moves, the plan no longer holds.
+        state: Live facts and their values: if one changes, the plan no longer holds.
         undo: The command that will undo it, or why there is none.
-        exhibits: Tables to look at before approving.
-        cautions: What it risks: answers of their own, before the change and after it.
-        nothing_to_do: Why there is nothing to do; empty: there is.
+        exhibits: Tables to review before approving.
+        cautions: Its risks, as checks of their own, before the change and after it.
+        nothing_to_do: Why there is nothing to do; empty: there is something.
         found: What the action has found, for its `apply`.
-        words: Of the command that shows it, and applies it with plan and reason; empty: a notebook does.
+        words: The command that shows it, and applies it with plan and reason; empty: a notebook does.
         takes_reason: Whether that command takes a reason.
     """
 
@@ -138,38 +138,38 @@ class Plan:
     __repr__ = brief("action", "target", "summary")
 
     def digest(self, platform: Platform, now: datetime) -> PlanDigest:
-        """What a person hands back to approve this plan."""
+        """Return the digest that a person hands back to approve this plan."""
         life = LIFE_WITH_APPROVAL if platform.environment.needs_approval else LIFE
         return digest_of(self.identity(platform), self.state, now, life)
 
     def ensure_unmoved(self, platform: Platform, digest: str, now: datetime) -> None:
-        """Refuse a digest that is not of this very plan, or has expired.
+        """Refuse a digest that is not of exactly this plan, or has expired.
 
         Raises:
             UserError: It is not a digest.
-            PlanOutdated: It is one, and no longer holds.
+            PlanOutdated: It is a digest, but no longer holds.
         """
         PlanDigest.parse(digest).check(self.identity(platform), self.state, now)
 
     def command(self, commands: Commands, digest: PlanDigest) -> Changing:
-        """What applies it."""
+        """Return the command that applies it."""
         if self.words:
             reason = ("--reason", WHY) if self.takes_reason else ()
             return commands.changing(*self.words, "--plan", digest.text, *reason)
         return commands.run_plan(self.runbook, self.parameters, plan=digest.text, reason=WHY)
 
     def approve_command(self, commands: Commands, digest: PlanDigest) -> Changing:
-        """What a person types first, at a terminal, where a change needs a signature."""
+        """Return the command that a person types first, at a terminal, if a change needs a signature."""
         return commands.changing("approve", digest.text)
 
     def look(self, commands: Commands) -> Looking:
-        """What shows it again, and changes nothing."""
+        """Return the command that shows it again and changes nothing."""
         if self.words:
             return commands.looking(*self.words)
         return commands.run(self.runbook, self.parameters)
 
     def identity(self, platform: Platform) -> Mapping[str, str]:
-        """What is done to what, and where: with the state, all that the digest binds."""
+        """Return the change, its target and its environment: with the state, all that the digest covers."""
         return {
             "action": self.action,
             "target": self.target,
@@ -181,12 +181,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Approval:
-    """What the parameters of a notebook say about a change. Without plan and reason it is only shown.
+    """The approval in a notebook's parameters. Without plan and reason, the change is only shown.
 
     Attributes:
         parameter: The parameter that names the target, for messages.
-        target: What may be changed, and nothing else.
-        plan: The digest of the plan that was looked at.
+        target: The only thing that may be changed.
+        plan: The digest of the plan that was reviewed.
         reason: Why; kept in the record.
     """
 
@@ -202,7 +202,7 @@ class Approval:
         return bool(self.plan or self.reason)
 
     def checked(self) -> Approval:
-        """The same, trimmed, if it is whole: all that can be checked before anything is looked at.
+        """Return it trimmed, if it is complete: all that can be checked before anything is read.
 
         Raises:
             UserError: A part is missing or malformed; nothing was changed.
@@ -214,10 +214,10 @@ class Approval:
             raise UserError(f"a plan or a reason was given, but {self.parameter} names nothing; nothing was changed")
         named = f"{self.parameter}={trimmed.target!r:.80}"
         if trimmed.reason in ("", WHY):
-            raise UserError(f"{named} needs a reason of your own, which is kept in the record; nothing was changed")
+            raise UserError(f"{named} needs your own reason, which is kept in the record; nothing was changed")
         if not trimmed.plan:
             raise UserError(
-                f"{named} needs plan=DIGEST, of the plan that you looked at; run it without a reason to see the plan; "
+                f"{named} needs plan=DIGEST, from the plan that you reviewed; run it without a reason to see the plan; "
                 "nothing was changed"
             )
         PlanDigest.parse(trimmed.plan)
@@ -233,7 +233,7 @@ class Approval:
 
 
 def is_digest(text: str) -> bool:
-    """Whether it has the form of one."""
+    """Whether the text has the form of a digest."""
     return _DIGEST.fullmatch(text) is not None
 
 

@@ -1,8 +1,8 @@
-"""The form below a plan, by which those who work in a notebook have it carried out.
+"""The form below a plan, with which people apply it in JupyterLab.
 
-It is there in JupyterLab only. What it does is what the plan's command does: reason, target and
-digest go through the same `carry_out`. Displaying it changes nothing, and in a saved notebook that
-is opened again its button calls nothing, for there is no kernel that made it.
+It does what the plan's command does: reason, target and digest go through the same `carry_out`.
+Displaying it changes nothing, and in a saved notebook that is reopened its button does nothing,
+because the kernel that made it is gone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.text import one_line
 
-# A label's character, in pixels.
+# The width of a label's character, in pixels.
 _CHARACTER = 8
 _BUTTON = {"width": "max-content", "max_width": "95%", "padding": "0 16px", "margin": "8px 2px"}
 _STYLE = """<style>
@@ -43,14 +43,16 @@ _STYLE = """<style>
 def with_form(
     platform: Platform, plan: Plan, shown: Section, now: datetime, carry_out: Callable[[Approval], Section]
 ) -> Section:
-    """The section of a plan with its form, for those who work in a notebook with widgets; else as it is.
+    """Add the form to the section of a plan, in a notebook with widgets; elsewhere return it unchanged.
 
-    Where a change needs a signature there is none: what has to be typed is shown already.
+    There is no form where a change needs a signature: the commands to type are already shown.
 
     Args:
+        platform: Where to make the change.
+        plan: The plan.
         shown: The plan, as it is shown everywhere.
-        now: The moment (UTC) that it was planned at.
-        carry_out: Does what the plan says; raises what `lib.operations.changes.action.carry_out` does.
+        now: The time (UTC) when it was planned.
+        carry_out: Applies the plan; raises what `lib.operations.changes.action.carry_out` does.
     """
     needs_approval = platform.environment.needs_approval
     if plan.nothing_to_do or needs_approval or not is_live() or not find_spec("ipywidgets"):
@@ -59,7 +61,7 @@ def with_form(
 
 
 class PlanForm:
-    """Asks for a reason and for the target's name, and has the plan carried out once.
+    """Asks for a reason and the target's name, and applies the plan once.
 
     Attributes:
         box: The widget.
@@ -80,7 +82,7 @@ class PlanForm:
         self._heard: list[Callable[[Section], object]] = []
         self._found: Section | None = None
         self._is_over = False
-        # JupyterLab may call the button in a thread of its own, while the kernel does something else.
+        # JupyterLab may call the button in its own thread, while the kernel does something else.
         self._turn = threading.Lock()
         why, target = "Why (kept in the record):", f"Type {plan.target} to confirm:"
         style = {"description_width": f"{_CHARACTER * max(len(why), len(target))}px"}
@@ -108,14 +110,14 @@ class PlanForm:
         return {**bundle, "text/plain": f"{self._plan.act}: a form, while this notebook is open in JupyterLab"}
 
     def _typed(self, _change: object) -> None:
-        """Enable the button once both are there, and until then say what is missing."""
-        if self._is_over:  # what was typed while it was being done arrives now
+        """Enable the button once both fields are filled in; until then, show what is missing."""
+        if self._is_over:  # input typed while the plan was being applied arrives now
             return
         reason, target = self._why.value.strip(), self._target.value.strip()
-        missing = [] if reason not in ("", WHY) else ["say why"]
+        missing = [] if reason not in ("", WHY) else ["enter a reason"]
         missing += [] if target == self._plan.target else [f"type exactly {_code(self._plan.target)}"]
         self._button.disabled, self._button.button_style = bool(missing), "" if missing else "danger"
-        until = f"The plan holds until {_safe(self._until)}."
+        until = f"The plan is valid until {_safe(self._until)}."
         self._promise("<b>Nothing has been changed yet.</b> The button will do this")
         self._say(f"To enable the button, {' and '.join(missing)}. {until}" if missing else until)
 
@@ -139,7 +141,7 @@ class PlanForm:
         except RunbookError as error:
             self._wait_for("")
             self._typed(None)
-            before = "Could not look, and nothing was changed" if isinstance(error, Unavailable) else "Refused"
+            before = "Could not check, and nothing was changed" if isinstance(error, Unavailable) else "Refused"
             self._say(f"<b>{before}: {_safe(error)}</b>")
         except BaseException as error:
             self._finish(self._broken_off(error))
@@ -148,16 +150,16 @@ class PlanForm:
             self._finish(found)
 
     def _wait_for(self, what: str) -> None:
-        """Nothing can be typed or clicked meanwhile."""
+        """Disable the form while it works."""
         for widget in (self._why, self._target, self._button):
             widget.disabled = bool(what)
         self._say(what)
 
     def _broken_off(self, error: BaseException) -> Section:
-        """An unforeseen error may have come before the change or after it."""
+        """An unforeseen error may have happened before the change or after it."""
         question = self._plan.question.named(self._plan.action.capitalize()).on(self._plan.state)
-        step = f"Look at the state again before anything else: {self._look}"
-        check = question.unknown(f"broken off by {type(error).__name__}: it may have taken effect", step)
+        step = f"Check the current state before you do anything else: {self._look}"
+        check = question.unknown(f"interrupted by {type(error).__name__}: it may have taken effect", step)
         return Section((check, *self._plan.cautions))
 
     def _finish(self, found: Section) -> None:
@@ -169,7 +171,7 @@ class PlanForm:
             heard(found)
 
     def _close(self, line: str) -> None:
-        """For good: what was planned is done, or can no longer be done."""
+        """Close the form permanently: the plan has been applied, or can no longer be."""
         self._is_over = True
         self.box.children = (self._line,)
         self.box.add_class("over")
@@ -190,7 +192,7 @@ class PlanForm:
         try:
             asyncio.get_running_loop().call_later(left, self._expire)
         except RuntimeError:
-            # Without a loop nothing can be done in time; `carry_out` refuses what has expired.
+            # Without a loop the form cannot close in time; `carry_out` refuses an expired plan.
             return
 
     def _expire(self) -> None:
@@ -199,7 +201,7 @@ class PlanForm:
         try:
             if not self._is_over:
                 self._close(
-                    f"This plan has expired at {_safe(self._until)}; nothing was changed. "
+                    f"This plan expired at {_safe(self._until)}; nothing was changed. "
                     "Run this cell again for a new plan."
                 )
         finally:
@@ -207,10 +209,10 @@ class PlanForm:
 
 
 def _look_again() -> Any:
-    """A button that runs the cells below; where that is not possible, the words."""
+    """A button that runs the cells below; where that is not possible, the text alone."""
     import ipywidgets
 
-    what = "Run the cells below to look again"
+    what = "Run the cells below to check again"
     if not find_spec("ipylab"):
         return ipywidgets.HTML(f"<p>{what}.</p>")
     from ipylab import JupyterFrontEnd

@@ -1,4 +1,4 @@
-"""The repair of a date's duplicates, and its undo: planned, approved, done, verified, on record."""
+"""The repair of a date's duplicates, and its undo: planned, approved, applied, verified, recorded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REPAIR = Question(
     "repair",
     "Repair",
     affects="readers of the date: its duplicates are not repaired, or not as planned",
-    can_wait="as long as readers can: rows are backed up before any is removed",
+    can_wait="as long as readers can: rows are backed up before any are removed",
 )
 
 Mode = Literal["no", "preview", "apply", "undo"]
@@ -48,24 +48,24 @@ def checked_repair(
     plan: str = "",
     reason: str = "",
 ) -> Request:
-    """What the parameters ask for, checked before anything is looked at.
+    """Check the parameters, before anything is read, and return the change that they ask for.
 
     Args:
-        platform: Where.
+        platform: Where to make it.
         mode: The parameter `repair`.
-        game_date: The date that the run is about.
-        repair_date: Names the date whose rows a repair may remove.
-        backup: Names the backup table that an undo puts back.
+        game_date: The run's date.
+        repair_date: The date whose rows a repair may remove.
+        backup: The backup table that an undo restores.
         plan, reason: As in `Approval`.
 
     Raises:
-        UserError: Another mode, a change that does not name what it changes, or one without its plan or reason.
+        UserError: Unknown mode, or a change without its target, plan or reason.
     """
     ensure_one_of(Mode, repair=mode)
     backup = backup.strip()
     if mode == "undo":
         if not backup:
-            raise UserError("repair=undo needs backup=TABLE, which the repair named; nothing was changed")
+            raise UserError("repair=undo needs backup=TABLE, the backup that the repair named; nothing was changed")
         approval = Approval("backup", backup, plan, reason).checked()
         return Request(UndoRepair(platform, game_date, backup), approval)
     approval = Approval("repair_date", repair_date, plan, reason).checked()
@@ -83,13 +83,13 @@ def checked_repair(
 
 @section(REPAIR)
 def repair(scope: Scope, request: Request) -> Section:
-    """Show the plan that was asked for or, when it is approved, carry it out.
+    """Show the requested plan or, if it is approved, apply it.
 
     Raises:
         UserError: There is no such backup; nothing was changed.
         Finding: The plan no longer holds, or the rows were changed; nothing was changed.
     """
-    # Those who work in the notebook may run this step once more, after the rows have moved.
+    # In a notebook, people may run this step again after the rows have changed, so earlier counts are not reused.
     if isinstance(request.action, Repair) and not request.approval.is_given and not is_live():
         explained, _ = or_fault(lambda: scope.duplicates.explained(scope.game_date))
         shown = replace(
@@ -103,11 +103,11 @@ def repair(scope: Scope, request: Request) -> Section:
 
 @dataclass(frozen=True)
 class Repair:
-    """Keeps the newest row of each duplicate key of a date; all rows of those keys are backed up.
+    """Keeps the newest row of each duplicate key of a date, after a backup of all rows of those keys.
 
     Attributes:
-        counted: Its duplicates, if the run that only shows the plan has counted them; None: `plan` counts them.
-        rows: Their rows, if that run has read them: the file beside the plan.
+        counted: The date's duplicates, if a run that only shows the plan has counted them; None: `plan` counts them.
+        rows: Their rows, if that run has read them: the file that comes with the plan.
     """
 
     platform: Platform
@@ -164,18 +164,18 @@ class Repair:
     def verify(self, plan: Plan, applied: Applied) -> str:
         warehouse, spec = self.platform.warehouse, self.platform.table
         if again := duplicates_on(warehouse, spec, self.game_date).duplicate_keys:
-            return f"{counted(again, 'duplicate key', 'is')} there again: something writes duplicates now"
+            return f"{counted(again, 'duplicate key', 'has')} appeared since: something is writing duplicates"
         try:
             backed_up = plan_undo(warehouse, spec, self.game_date, str(applied.after[BACKUP])).rows_to_put_back
         except RepairRefused as error:
-            return f"it can't be undone any more: {error}"
+            return f"it can no longer be undone: {error}"
         whole = backed_up == plan.found.rows_found
         return "" if whole else f"the backup has {counted(backed_up, 'row')}, not {plan.found.rows_found}"
 
 
 @dataclass(frozen=True)
 class UndoRepair:
-    """Puts the rows of a backup back in place of those that a repair kept. The backup stays."""
+    """Puts the rows of a backup back in place of those that a repair kept. The backup is kept."""
 
     platform: Platform
     game_date: date
@@ -185,11 +185,11 @@ class UndoRepair:
     __repr__ = brief("_game_date")
 
     def plan(self) -> Plan:
-        """Raises `UserError` when there is no such backup of the date."""
+        """Raises `UserError` if there is no such backup of the date."""
         try:
             found = plan_undo(self.platform.warehouse, self.platform.table, self.game_date, self.backup)
         except TableNotFound as error:
-            # The operator named it, so it is not a source that could not be read.
+            # The operator named it, so this is a wrong name and not an unreadable source.
             raise UserError(str(error)) from error
         look: dict[str, Value] = {"date": self.game_date, "repair": "preview"}
         return Plan(
@@ -221,7 +221,7 @@ class UndoRepair:
         wanted = plan.found.rows_to_put_back
         count = duplicates_on(self.platform.warehouse, self.platform.table, self.game_date)
         now = count.duplicate_keys + count.excess_rows
-        return f"only {now} of {wanted} rows are there as duplicates" if now < wanted else ""
+        return f"only {now} of {wanted} rows are back as duplicates" if now < wanted else ""
 
 
 def _plan_table(plan: RepairPlan, rows_of_keys: AllRows | None) -> Table:
@@ -233,4 +233,4 @@ def _plan_table(plan: RepairPlan, rows_of_keys: AllRows | None) -> Table:
         ("rows of the date now", plan.rows_of_date),
         ("rows of the date afterwards", plan.rows_of_date - plan.rows_to_remove),
     ]
-    return Table(f"Repair plan of {plan.game_date}", ("What", "Rows"), rows, file=rows_of_keys)
+    return Table(f"Repair plan for {plan.game_date}", ("What", "Rows"), rows, file=rows_of_keys)

@@ -1,4 +1,4 @@
-"""Giving the account of a service the role that the lock needs, and taking it back."""
+"""Granting a service's account the role that the lock needs, and revoking it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Change = Literal["", "add", "remove"]
 
 @dataclass(frozen=True)
 class RoleBinding:
-    """Binds the role to the account in the project, or removes that binding."""
+    """Adds or removes the role's binding to the account, in the project."""
 
     platform: Platform
     account: str
@@ -36,22 +36,22 @@ class RoleBinding:
     keeps_own_record: bool = False
 
     def plan(self) -> Plan:
-        """Raises `UserError` when no service runs as the account."""
+        """Raises `UserError` if no service runs as the account."""
         runs = self._services()
         bindings = self._bindings()
         back = "remove" if self.change == "add" else "add"
-        verb = "give" if self.change == "add" else "take away"
+        verb, to = ("grant", "to") if self.change == "add" else ("revoke", "from")
         return Plan(
             question=ROLE_BINDING,
             runbook="deploy_verify",
             action="role binding",
-            act="Give the role" if self.change == "add" else "Take the role away",
+            act=f"{verb.capitalize()} the role",
             target=self.account,
             parameters={"role_binding": self.change, "account": self.account},
-            summary=f"{verb} {LOCK_ROLE} in the project, for {self.account}, as which {' and '.join(runs)} run",
+            summary=f"{verb} {LOCK_ROLE} {to} {self.account} in the project; it is the account of {' and '.join(runs)}",
             state={"roles": _in_words(bindings), "policy": bindings.version},
             undo=self.platform.commands.run("deploy_verify", {"role_binding": back, "account": self.account}),
-            nothing_to_do=f"{LOCK_ROLE}: {self._wanted} already" if self._is_made(bindings) else "",
+            nothing_to_do=f"{LOCK_ROLE}: already {self._wanted}" if self._is_made(bindings) else "",
             found=bindings,
         )
 
@@ -62,12 +62,12 @@ class RoleBinding:
             lambda: write(self.account, LOCK_ROLE, version=plan.found.version),
             lambda: self._is_made(self._bindings()),
         )
-        done = "given" if self.change == "add" else "taken away"
+        done = "granted" if self.change == "add" else "revoked"
         return Applied(f"{LOCK_ROLE} {done}", {LOCK_ROLE: self._wanted})
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         bindings = self._bindings()
-        return "" if self._is_made(bindings) else f"it holds {_in_words(bindings)}"
+        return "" if self._is_made(bindings) else f"the account holds {_in_words(bindings)}"
 
     def _services(self) -> list[str]:
         """The services that run as the account."""
@@ -76,8 +76,8 @@ class RoleBinding:
         found = [service for service, account in accounts.items() if account == self.account]
         if not found:
             raise UserError(
-                f"no service runs as {self.account!r:.80}; they run as {' and '.join(sorted(set(accounts.values())))}; "
-                "nothing was changed"
+                f"no service runs as {self.account!r:.80}; the services run as "
+                f"{' and '.join(sorted(set(accounts.values())))}; nothing was changed"
             )
         return found
 
@@ -93,28 +93,28 @@ class RoleBinding:
 
 
 def checked_binding(platform: Platform, change: Change, account: str, plan: str, reason: str) -> Request:
-    """What the parameters ask for, checked before anything is looked at.
+    """Check the parameters, before anything is read, and return the change that they ask for.
 
     Args:
-        platform: Where.
+        platform: Where to make it.
         change: What to do with the binding.
-        account: Whose.
+        account: The account to change.
         plan, reason: As in `Approval`.
 
     Raises:
-        UserError: They ask for another change, or for a part of one.
+        UserError: Unknown change, or a part of the request is missing.
     """
     ensure_one_of(Change, role_binding=change)
     account = account.strip()
     if bool(change) != bool(account):
-        raise UserError("role_binding and account belong together: what to do, and whose roles; nothing was changed")
+        raise UserError("give role_binding and account together: what to do, for which account; nothing was changed")
     approval = Approval("account", account, plan, reason).checked()
     return Request(RoleBinding(platform, account, change) if change else None, approval)
 
 
 @section(ROLE_BINDING)
 def bind_role(scope: Scope, request: Request) -> Section:
-    """Show the plan of what was asked for or, when it is approved, carry it out."""
+    """Show the requested plan or, if it is approved, apply it."""
     return request.carried_out(scope.platform)
 
 

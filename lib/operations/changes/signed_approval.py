@@ -1,8 +1,8 @@
-"""Approval by a person: what they sign, and the one place where an approval is looked for and used up.
+"""Approval by a person: what they sign, and the one place where an approval is checked and used up.
 
-What is signed is not the digest alone, which is short, but all that it stands for: the change, its
-target, the environment with its project and table, each fact of the live state, and the archive. They are made
-again from what is there when the plan is applied, so a signature over anything else is worth nothing.
+A person does not sign the short digest alone, but everything that it covers: the change, its target, the
+environment with its project and table, each fact of the live state, and the archive. These are derived from the
+live state again when the plan is applied, so a signature over anything else is worthless.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from lib.verdict.check import Changing
 _USE, _APPROVAL = "use", "by_"
 _SIGNED_AT = "signed at"
 _MOST_NAMED = 5
-# The clocks of the two people's machines may differ by so much.
+# How far the clocks of the two people's machines may differ.
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class NotApproved(Finding):
-    """The change needs the approval of a person, and has none that holds; nothing was changed."""
+    """The change needs a person's approval and has no valid one; nothing was changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +42,11 @@ class SignedApproval:
 
     Attributes:
         plan: The plan's digest.
-        approver: Who, by the first name of their line of allowed signers.
-        fingerprint: Of their key.
-        signed_at: When, by their clock (UTC, ISO 8601).
+        approver: The first name on their line in the allowed signers.
+        fingerprint: The fingerprint of their key.
+        signed_at: When they signed, by their clock (UTC, ISO 8601).
         statement: What they signed.
-        signature: In OpenSSH's armour; `ssh-keygen -Y verify` checks it.
+        signature: The signature in OpenSSH's format, for `ssh-keygen -Y verify`.
     """
 
     plan: str
@@ -62,12 +62,12 @@ class SignedApproval:
 
 @dataclass(frozen=True)
 class PlanCommands:
-    """The digest of a plan that is shown, and what people type with it.
+    """The digest of a shown plan, and the commands that use it.
 
     Attributes:
-        digest: What stands for the plan.
-        approve: What a person types first, at a terminal; None: nobody has to.
-        following: What applies it.
+        digest: The plan's digest.
+        approve: The command that a person types first, at a terminal; None: no approval is needed.
+        following: The command that applies it.
     """
 
     digest: PlanDigest
@@ -76,12 +76,12 @@ class PlanCommands:
 
     @property
     def commands(self) -> list[Changing]:
-        """In the order in which they are typed."""
+        """The commands, in order."""
         return [self.approve, self.following] if self.approve else [self.following]
 
     @property
     def step(self) -> str:
-        """What to do next, in a sentence."""
+        """The next step, in a sentence."""
         how = f"the plan, with your own reason: {self.following}"
         if self.approve is None:
             return f"Apply {how}"
@@ -89,10 +89,10 @@ class PlanCommands:
 
 
 def offer(platform: Platform, plan: Plan, now: datetime) -> PlanCommands:
-    """The commands for a plan; one that a person has to approve is kept for `runbook approve`.
+    """Return the commands for a plan; store one that a person has to approve for `runbook approve`.
 
     Raises:
-        LockServiceUnavailable: It was not kept, so nobody could approve it.
+        LockServiceUnavailable: It was not stored, so nobody could approve it.
     """
     digest = plan.digest(platform, now)
     following = plan.command(platform.commands, digest)
@@ -104,34 +104,34 @@ def offer(platform: Platform, plan: Plan, now: datetime) -> PlanCommands:
 
 
 def kept(platform: Platform, digest: PlanDigest) -> str:
-    """What `offer` kept, or somebody else in its place: JSON, or any text.
+    """Return what is stored for a plan, by `offer` or by anyone else: JSON, or any text.
 
     Raises:
-        UserError: Nothing is kept of that plan.
+        UserError: Nothing is stored for that plan.
         LockServiceUnavailable: It cannot be read.
     """
     found = [entry.text for entry in platform.approvals.entries(digest.text) if entry.kind == PLAN]
     if not found:
         raise UserError(
-            f"no plan {digest.text} is kept in environment {platform.name}; see whether it is of another one, and show "
-            "it there again; nothing was approved"
+            f"no plan {digest.text} is stored in environment {platform.name}; if it belongs to another environment, "
+            "show it there again; nothing was approved"
         )
     return found[0]
 
 
 def approve(platform: Platform, plan: Plan, digest: PlanDigest, key: Path | str, now: datetime) -> SignedApproval:
-    """Sign the plan, check the signature as the one who applies it will, and keep it.
+    """Sign the plan, check the signature as the requester's side will, and store it.
 
     Args:
-        platform: Where.
-        plan: Just made, and looked at by the person.
-        digest: Of it.
+        platform: Where the change will be made.
+        plan: Just made, and reviewed by the person.
+        digest: The plan's digest.
         key: As in `sign`.
-        now: The moment (UTC).
+        now: The time (UTC).
 
     Raises:
         UserError: It was not signed, or not by an allowed signer; nothing was approved.
-        Unavailable: The approval may not have been kept.
+        Unavailable: The approval may not have been stored.
     """
     ensure_short(digest, now)
     stated = _stated(platform, plan, digest.text, now.isoformat(timespec="seconds"))
@@ -147,18 +147,18 @@ def approve(platform: Platform, plan: Plan, digest: PlanDigest, key: Path | str,
 
 
 def use_approval(platform: Platform, plan: Plan, digest: str) -> SignedApproval | None:
-    """The choke point: find an approval of exactly this plan, and use it up; None: the environment asks for none.
+    """Find an approval of exactly this plan and use it up; None: the environment requires none.
 
-    The use is on record before anything is changed. If the process ends between the two, the approval
-    is used and the change was not made: a new plan needs a new approval.
+    Every change passes through here. The use is recorded before anything is changed. If the process ends between
+    the two, the approval is used and the change was not made: a new plan needs a new approval.
 
     Args:
-        platform: Where.
+        platform: Where the change will be made.
         plan: Just made.
-        digest: That the requester, who applies it, has handed back.
+        digest: The digest that the requester, who applies it, handed back.
 
     Raises:
-        NotApproved: There is none that holds, or it was used; nothing was changed.
+        NotApproved: There is no valid one, or it was used; nothing was changed.
         Unavailable: It is not known whether there is one; nothing was changed.
         UserError: The allowed signers cannot be read, or ssh-keygen is not installed; nothing was changed.
     """
@@ -181,21 +181,21 @@ def use_approval(platform: Platform, plan: Plan, digest: str) -> SignedApproval 
 
 
 def ensure_short(digest: PlanDigest, now: datetime) -> None:
-    """Refuse a digest that was made to hold for longer than plans do, or holds no more."""
+    """Refuse a digest that has expired, or is valid for longer than any plan may be."""
     if not now < digest.expires_at <= now + LIFE_WITH_APPROVAL + _CLOCKS_DIFFER:
         raise NotApproved(
-            f"the plan {digest.text} has expired, or claims to hold for more than an hour; nothing was changed; look "
-            "at a new plan"
+            f"the plan {digest.text} has expired, or claims to hold for more than an hour; nothing was changed; make "
+            "a new plan"
         )
 
 
 def approver_in(approval: str) -> str:
-    """Who approved, by a record's JSON; empty where nobody had to, or where somebody else wrote it."""
+    """Return who approved, from a record's JSON; empty: no approval was needed, or the JSON is not ours."""
     return _member(approval, "approver")
 
 
 def approval_in_words(approval: str) -> str:
-    """Who, by which key and when; empty where nobody had to."""
+    """Return who approved, with which key and when; empty: no approval was needed."""
     parts = [_member(approval, name) for name in ("approver", "fingerprint", "signed_at")]
     return ", ".join(filter(None, parts))
 
@@ -212,25 +212,25 @@ def _found(platform: Platform, plan: Plan, digest: PlanDigest, requester: str, e
             return approval
     why = f": {'; '.join([*refusals][:_MOST_NAMED])}" if refusals else ""
     raise NotApproved(
-        f"the plan {digest.text} is not approved{why}; nothing was changed; a person approves it at a terminal: "
+        f"the plan {digest.text} is not approved{why}; nothing was changed; have a person approve it at a terminal: "
         f"{plan.approve_command(platform.commands, digest)}"
     )
 
 
 def _judged(platform: Platform, plan: Plan, digest: PlanDigest, entry: Entry, signers: Signers) -> SignedApproval:
-    """What the entry states is only a hint of what to state here, and of why the two differ."""
+    """Check an entry against the live state; what it states itself is used only to explain a difference."""
     signature, there = _member(entry.text, "signature"), _member(entry.text, "statement")
     stated = _stated(platform, plan, digest.text, _member(there, _SIGNED_AT))
     try:
         return _approval(verified(_as_signed(stated), signature, signers), stated, signature)
     except BadSignature as error:
         differing = [name for name in ("environment", "table", "archive") if _member(there, name) != stated[name]]
-        hint = f", but of another {' and '.join(differing)}" if there and differing else ""
+        hint = f"; it is for another {' and '.join(differing)}" if there and differing else ""
         raise BadSignature(f"{error}{hint}") from error
 
 
 def _ensure_another(platform: Platform, signers: Signers, approval: SignedApproval, requester: str) -> None:
-    """Where two people are needed; names that cannot be compared are not two people."""
+    """Where two people are needed, refuse names that are the same person or cannot be compared."""
     if platform.environment.approval != "two_people":
         return
     person = signers.person(requester)
@@ -240,7 +240,7 @@ def _ensure_another(platform: Platform, signers: Signers, approval: SignedApprov
             f"{approval.approver}"
         )
     if approval.approver.lower() in person:
-        raise BadSignature(f"{approval.approver} approved it and {requester} applies it, and two people are needed")
+        raise BadSignature(f"{approval.approver} approved it and {requester} applies it, but two people are needed")
 
 
 def _approval(by: SignedBy, stated: Mapping[str, Any], signature: str) -> SignedApproval:
@@ -255,18 +255,18 @@ def _approval(by: SignedBy, stated: Mapping[str, Any], signature: str) -> Signed
 
 
 def _stated(platform: Platform, plan: Plan, digest: str, signed_at: str) -> dict[str, Any]:
-    """What is signed; the same at every machine."""
+    """The statement that is signed; the same on every machine."""
     archive = {"archive": archive_of(platform), _SIGNED_AT: signed_at}
     return {"approves": digest, **plan.identity(platform), "state": dict(plan.state), **archive}
 
 
 def _as_signed(stated: Mapping[str, Any]) -> str:
-    """In ASCII, so that text of any kind makes the same bytes everywhere."""
+    """In ASCII, so that any text gives the same bytes everywhere."""
     return json.dumps(stated, sort_keys=True, default=str)
 
 
 def archive_of(platform: Platform) -> str:
-    """Where runs are kept, as far as requester and approver share it: a folder of a laptop is not shared."""
+    """Return where runs are archived, if requester and approver share it; a folder on a laptop is not shared."""
     outputs = places.outputs()
     if "://" in outputs:
         return outputs
@@ -276,13 +276,13 @@ def archive_of(platform: Platform) -> str:
 
 def _used(digest: PlanDigest) -> NotApproved:
     return NotApproved(
-        f"the approval of the plan {digest.text} was used before, and holds once; nothing was changed now; see whether "
-        "the change was made then: runbook audit; if it was not, look at a new plan and have it approved"
+        f"the approval of the plan {digest.text} was used before, and is valid only once; nothing was changed now; "
+        "check whether the change was made: runbook audit; if not, make a new plan and have it approved"
     )
 
 
 def _member(text: str, name: str) -> str:
-    """A text in JSON that anybody may have written; empty where there is none."""
+    """Return a text member of JSON that anyone may have written; empty: there is none."""
     try:
         value = json.loads(text)[name]
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -1,4 +1,4 @@
-"""The change of what a table is consolidated by: its date, key and active columns."""
+"""The change of a table's spec: its date, key and active columns."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _WORDS = ("fence", "spec")
 
 @dataclass(frozen=True)
 class SpecChange:
-    """Records the environment's spec in the fence table, in place of the one that is there.
+    """Replaces the spec in the fence table with the environment's spec.
 
-    Consolidations with other settings are refused from then on: change the settings of every
-    service and environment that consolidates the table at the same time.
+    From then on, consolidations with other settings are refused: at the same time, change the
+    settings of every service and environment that consolidates the table.
     """
 
     platform: Platform
     keeps_own_record: bool = False
 
     def plan(self) -> Plan:
-        """Raises `SpecMismatch` when the table does not have the columns of the new spec."""
+        """Raises `SpecMismatch` if the table does not have the columns of the new spec."""
         spec = self.platform.table
         recorded = recorded_specs(self.platform.warehouse, spec)
         nothing = ""
         if not recorded:
-            nothing = f"nothing was consolidated into {spec.table} yet; its first consolidation records its spec"
+            nothing = f"nothing has been consolidated into {spec.table} yet; the first consolidation records its spec"
         elif recorded == [spec.identity]:
-            nothing = f"{spec.table} is consolidated with [{spec.identity}] already"
+            nothing = f"{spec.table} is already consolidated with [{spec.identity}]"
         return Plan(
             question=Question(
                 "spec_change",
@@ -48,7 +48,7 @@ class SpecChange:
             parameters={},
             summary=f"record [{spec.identity}] for {spec.table}; consolidations with other settings are then refused",
             state={"recorded": " and ".join(f"[{found}]" for found in recorded), "new": f"[{spec.identity}]"},
-            undo=f"set the table's settings back, then: {self.platform.commands.looking(*_WORDS)}",
+            undo=f"restore the table's settings, then: {self.platform.commands.looking(*_WORDS)}",
             nothing_to_do=nothing,
             found=recorded,
             words=_WORDS,
@@ -63,4 +63,4 @@ class SpecChange:
         found = recorded_specs(self.platform.warehouse, self.platform.table)
         if found == [self.platform.table.identity]:
             return ""
-        return f"{' and '.join(found)} are recorded: something still consolidates the table with other settings"
+        return f"recorded now: {' and '.join(found)}; something still consolidates the table with other settings"

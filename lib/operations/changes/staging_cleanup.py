@@ -1,4 +1,4 @@
-"""The cleanup of a batch's staging tables: only those that are proven to be merged."""
+"""The cleanup of a batch's staging tables, limited to those that are proven to be merged."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ CLEANUP = Question(
     "cleanup",
     "Cleanup of staging tables",
     affects="the dataset: merged staging tables stay in it",
-    can_wait="yes: they cost storage, and no row",
+    can_wait="yes: they cost storage but no rows",
 )
 UNMERGED = Question(
     "unmerged_tables",
     "Unmerged staging tables",
     affects="readers: rows of these tables may not be in the main table",
-    can_wait="until readers need them; keep the tables, since their rows may be in no other place",
+    can_wait="until readers need them; keep the tables: their rows may exist nowhere else",
 )
 
 
 def checked_cleanup(platform: Platform, cleanup: str, *, plan: str = "", reason: str = "") -> Request:
-    """What the parameters ask for, checked before anything is looked at.
+    """Check the parameters, before anything is read, and return the change that they ask for.
 
     Args:
-        platform: Where.
+        platform: Where to make it.
         cleanup: The batch whose merged staging tables may be dropped; empty: none.
         plan, reason: As in `Approval`.
 
     Raises:
-        UserError: It is not the name of a batch, or half an approval.
+        UserError: It is not the name of a batch, or the approval is incomplete.
     """
     batch_id = cleanup.strip()
     if batch_id:
@@ -55,29 +55,29 @@ def checked_cleanup(platform: Platform, cleanup: str, *, plan: str = "", reason:
 
 @section(CLEANUP)
 def clean_up(scope: Scope, request: Request) -> Section:
-    """Show which staging tables of the batch are merged and, when it is approved, drop those; the others stay.
+    """Show which staging tables of the batch are merged or, if approved, drop those and keep the others.
 
     Raises:
-        PlanOutdated: The tables are not those that were looked at; nothing was dropped.
+        PlanOutdated: The tables have changed since the plan was made; nothing was dropped.
     """
     return request.carried_out(scope.platform)
 
 
 @section(UNMERGED)
 def unmerged(scope: Scope, request: Request) -> Section:
-    """The staging tables of the batch that no cleanup may drop: WARN while there are any."""
+    """Report the batch's staging tables that no cleanup may drop: WARN while there are any."""
     if request.action is None:
         return Section(())
     platform, batch_id = scope.platform, request.approval.target
     question = UNMERGED.named(f"Unmerged staging tables of {batch_id}")
     kept = [one for one in prove_merged(platform.warehouse, platform.table, batch_id) if not one.proof.is_merged]
     if not kept:
-        return Section((question.passes("none: each is proven to be merged, or gone"),))
+        return Section((question.passes("none: every table is proven to be merged, or is gone"),))
     rows = sum(one.rows for one in kept)
     evidence: dict[str, Value] = {"tables": len(kept), "rows": rows, "keys missing": sum(one.missing for one in kept)}
     evidence |= {one.table.name.table: str(one.proof) for one in kept[:10]}
     dry_run = platform.commands.consolidate_dry_run(batch_id, date_in(batch_id))
-    step = f"They are kept, their rows may be nowhere else. See what merging them would do: {dry_run}"
+    step = f"They are kept: their rows may exist nowhere else. See what merging them would do: {dry_run}"
     summary = (
         f"{counted(len(kept), 'table')} with {counted(rows, 'row')} {agreeing(len(kept), 'is')} not proven to be merged"
     )
@@ -96,7 +96,7 @@ class StagingCleanup:
         proven = prove_merged(self.platform.warehouse, self.platform.table, self.batch_id)
         merged = [one for one in proven if one.proof.is_merged]
         rows = sum(one.rows for one in merged)
-        nothing = f"no staging table of {self.batch_id} is proven to be merged; {len(proven)} are there and are kept"
+        nothing = f"no staging table of {self.batch_id} is proven to be merged; {counted(len(proven), 'table')} kept"
         return Plan(
             question=CLEANUP,
             runbook="consolidation_timeout",
@@ -132,7 +132,7 @@ class StagingCleanup:
         kept = {one.table.name for one in plan.found} - merged
         if lost := kept - there:
             return (
-                f"{counted(len(lost), 'table')} to be kept {agreeing(len(lost), 'is')} gone; a "
+                f"{counted(len(lost), 'table', 'was')} to be kept, but {agreeing(len(lost), 'is')} gone; a "
                 "consolidation may have merged them"
             )
         return (
@@ -140,14 +140,14 @@ class StagingCleanup:
         )
 
     def _undo(self) -> str:
-        """Nothing is lost by it in any case."""
-        none = "none is needed, every row is in the main table, or a newer one of its key"
+        """No row is lost either way."""
+        none = "not needed; every row, or a newer one of its key, is in the main table"
         restore = self.platform.commands.restore_dropped(datetime.now(UTC))
-        return f"{none}; for seven days, a table at a time: {restore}" if restore else none
+        return f"{none}; to restore a table, within seven days: {restore}" if restore else none
 
 
 def _digest(proven: Sequence[ProvenTable]) -> str:
-    """Of which tables there are, as they are, and what is proven of each."""
+    """A hash of the tables, their versions, and what is proven about each."""
     seen = [f"{one.table.name} {one.table.version} {one.proof}" for one in proven]
     return hashlib.sha256("\n".join(sorted(seen)).encode()).hexdigest()[:16]
 
@@ -173,8 +173,8 @@ def _table(platform: Platform, batch_id: str, proven: Sequence[ProvenTable]) -> 
         "Written",
         "Proven",
         "Keys not in the main table",
-        "Other values there",
+        "Different values there",
         "Newer rows there",
         "Inactive rows there",
     )
-    return Table(f"Staging tables of {batch_id}", columns, rows, "Only what is merged is dropped.", shown=20)
+    return Table(f"Staging tables of {batch_id}", columns, rows, "Only merged tables are dropped.", shown=20)

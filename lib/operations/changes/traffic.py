@@ -1,4 +1,4 @@
-"""Rollback option B: the traffic of a service to a named revision, and back."""
+"""Rollback option B: move a service's traffic to a named revision, and back."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from lib.words.dates import local_time
 ROLLBACK_OPTION = Question(
     "rollback_option",
     "Rollback option",
-    affects="requests to the service: another revision than the planned one may answer them",
-    can_wait="as long as the revision that answers may serve",
+    affects="requests to the service: a revision other than the planned one may answer them",
+    can_wait="as long as the revision that answers is acceptable",
 )
 FENCE_AFTER_CHANGE = Question(
     "fence_after_change",
     "Fence after this change",
-    affects="two consolidations of a date at once: only the lock would keep them apart",
+    affects="concurrent consolidations of a date: only the lock would keep them apart",
     can_wait="as long as every one of them takes the lock",
 )
 
 ACTION = "traffic"
 _PERCENT = re.compile(r"[1-9][0-9]{0,2}")
 _FENCE_WORDS = {
-    Fence.NO: f"NO FENCE there, {DANGER}",
+    Fence.NO: f"NO FENCE, so {DANGER}",
     Fence.UNKNOWN: f"NOT KNOWN to have the fence; without it {DANGER}",
     Fence.YES: "it has the fence",
     Fence.NOT_NEEDED: "no fence is needed there",
@@ -41,10 +41,10 @@ _FENCE_WORDS = {
 
 
 def wanted_traffic(text: str) -> dict[str, int]:
-    """Percent by target: ``REVISION``, ``LATEST`` or ``REVISION=PERCENT,…`` as gcloud writes it.
+    """Return percent by target, from ``REVISION``, ``LATEST`` or ``REVISION=PERCENT,…`` as gcloud writes it.
 
     Raises:
-        UserError: It is neither, or does not make 100 percent.
+        UserError: It has another form, or does not add up to 100 percent.
     """
     shares: dict[str, int] = {}
     for part in text.split(","):
@@ -54,19 +54,19 @@ def wanted_traffic(text: str) -> dict[str, int]:
             raise UserError(f"revision={text!r:.80} is not a split; write REVISION, LATEST or REVISION=60,REVISION=40")
         shares[target] = int(share)
     if sum(shares.values()) != 100:
-        raise UserError(f"revision={text!r:.80} does not make 100 percent; nothing was changed")
+        raise UserError(f"revision={text!r:.80} does not add up to 100 percent; nothing was changed")
     return shares
 
 
 def spoken_traffic(percent_by_target: Mapping[str, int]) -> str:
-    """As `wanted_traffic` reads it; ``nothing`` when nobody is served."""
+    """Return the text that `wanted_traffic` reads; ``nothing`` if no revision gets traffic."""
     if list(percent_by_target.values()) == [100]:
         return next(iter(percent_by_target))
     return ",".join(f"{target}={percent}" for target, percent in sorted(percent_by_target.items())) or "nothing"
 
 
 def traffic_now(platform: Platform, service: str) -> dict[str, str]:
-    """What serves, as the record of a change keeps it."""
+    """Return the revisions that serve, as the record of a change keeps them."""
     return {"serves": spoken_traffic(platform.services.describe(service).routed)}
 
 
@@ -80,7 +80,7 @@ class TrafficRouting:
     keeps_own_record: bool = False
 
     def plan(self) -> Plan:
-        """Raises `UserError` when there is no such revision, or it does not start."""
+        """Raises `UserError` if there is no such revision, or it does not start."""
         status = self.platform.services.describe(self.service)
         chosen = self._chosen(status)
         fences = "; ".join(dict.fromkeys(_FENCE_WORDS[candidate.fence] for candidate in chosen))
@@ -99,7 +99,7 @@ class TrafficRouting:
             undo=self.platform.commands.run("rollback", back),
             exhibits=(_costs(chosen, self.platform.environment.timezone),),
             cautions=self._cautions(chosen),
-            nothing_to_do=f"{to} serves already" if status.routed == self.wanted else "",
+            nothing_to_do=f"{to} already serves" if status.routed == self.wanted else "",
             found=status,
         )
 
@@ -117,20 +117,20 @@ class TrafficRouting:
         return "" if serves == wanted else f"the traffic goes to {serves}, not to {wanted}"
 
     def _cautions(self, chosen: list[Candidate]) -> tuple[Check, ...]:
-        """None where the fence keeps off what the change risks."""
+        """Empty where the fence guards against the risk of the change."""
         risky = [candidate for candidate in chosen if candidate.fence in (Fence.NO, Fence.UNKNOWN)]
         if not risky:
             return ()
         lead = min(risky, key=lambda candidate: candidate.fence is not Fence.NO)
         step = (
-            "Go there only if the code that serves is worse. Let no two consolidations of a date run meanwhile, "
-            f"and count duplicates after each: {self.platform.commands.run('day1_monitoring')}"
+            "Do this only if the revision that serves now is worse. Meanwhile, run one consolidation of a date at a "
+            f"time, and check for duplicates after each: {self.platform.commands.run('day1_monitoring')}"
         )
         summary = f"{lead.name}: {_FENCE_WORDS[lead.fence]}"
         return (FENCE_AFTER_CHANGE.on({"judged by": lead.basis}).warns(summary, step),)
 
     def _chosen(self, status: ServiceStatus) -> list[Candidate]:
-        """The revisions that would serve."""
+        """Return the revisions that would serve."""
         known = {candidate.name: candidate for candidate in candidates(self.platform, status)}
         names = [status.latest_ready_revision if target == LATEST else target for target in self.wanted]
         if missing := [name for name in names if name not in known]:
@@ -148,7 +148,7 @@ def _costs(chosen: list[Candidate], timezone: str) -> Table:
         for candidate in chosen
     ]
     note = (
-        "Requests that run now end where they are. What the newer revisions fixed is broken again, and a later "
-        "deployment gets no traffic until that goes to LATEST again."
+        "Requests in progress finish on their revision. Whatever newer revisions fixed is broken again, and later "
+        "deployments get no traffic until it goes to LATEST again."
     )
     return Table("Option B: what would serve", ("Revision", "Deployed at", "Fence", "Judged by"), rows, note)

@@ -1,4 +1,4 @@
-"""Which key is meant: values in order, values by column, the text of a key as a table shows it, or a row."""
+"""The key that a user asks for: values in order, values by column, a key's text as a table shows it, or a row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lib.operations.duplicates.key_table import key_texts, shared_columns
 from lib.words.choices import no_such
 from lib.words.text import one_line
 
-# What stands between the values of a key where people write or copy it.
+# What separates the values of a key that people type or copy.
 _BETWEEN = re.compile(r"[\s,|]+")
 _SEPARATORS = ("\t", " | ", ", ", None)
 _NO_VALUE = "-"
@@ -23,11 +23,11 @@ _NO_VALUE = "-"
 
 @dataclass(frozen=True)
 class AskedKey:
-    """What was asked for.
+    """The key, or part of a key, that was asked for.
 
     Attributes:
-        part: Key column to a value of its type, None for NULL; all key columns, or some, or none.
-        text: A text that may show a whole key; `part` is then what it says if it shows none.
+        part: Values by key column, of the column's type, None for NULL; for all, some or no key columns.
+        text: A text that may show a whole key; `part` then applies if it does not.
     """
 
     part: Mapping[str, Any]
@@ -37,7 +37,7 @@ class AskedKey:
         return len(self.part) == len(spec.key_columns)
 
     def shown_by(self, spec: TableSpec, keys: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Which of these keys the text shows: whole, or without the values that all of them share."""
+        """Return the indexes of the keys that the text shows, whole or without the values that all keys share."""
         wanted, shared = _words(self.text), shared_columns(keys, spec.key_columns)
         rest = [name for name in spec.key_columns if name not in shared]
         forms = (spec.key_columns, rest)
@@ -49,12 +49,13 @@ class AskedKey:
 
 
 def asked_key(spec: TableSpec, columns: Sequence[Column], values: Sequence[Any], named: Mapping[str, Any]) -> AskedKey:
-    """What the arguments of `Scope.explain` mean.
+    """Interpret the arguments of `Scope.explain`.
 
     Args:
-        columns: Of the table.
+        spec: The table's spec.
+        columns: The table's columns.
         values: In the order of the key columns; or one text, or one row of a DataFrame.
-        named: By the name of a key column.
+        named: By key column.
 
     Raises:
         UserError: The key column does not exist, a value is not of its type, or there are too many.
@@ -73,7 +74,7 @@ def asked_key(spec: TableSpec, columns: Sequence[Column], values: Sequence[Any],
 
 
 def _row(value: Any) -> Mapping[str, Any] | None:
-    """A mapping, a row or a one-row frame of pandas, or a named tuple; None: it is a value."""
+    """Return a mapping, a pandas row or one-row frame, or a named tuple as a mapping; None: it is a value."""
     if hasattr(value, "iloc") and getattr(value, "ndim", 0) == 2:
         if len(value) != 1:
             raise UserError(f"the frame has {len(value):,} rows; give one of them, such as frame.iloc[0]")
@@ -89,7 +90,7 @@ def _part(
     """In the order of the key columns."""
     if len(values) > len(spec.key_columns):
         raise UserError(
-            f"{len(values)} values are given, and a key has {len(spec.key_columns)}: {', '.join(spec.key_columns)}"
+            f"got {len(values)} values, but a key has {len(spec.key_columns)}: {', '.join(spec.key_columns)}"
         )
     by_lower = {name.lower(): name for name in spec.key_columns}
     given = dict(zip(spec.key_columns, values, strict=False))
@@ -98,7 +99,7 @@ def _part(
         if column is None:
             raise no_such("key column", name, spec.key_columns)
         if column in given:
-            raise UserError(f"{column} is given twice; give it by its place or by its name")
+            raise UserError(f"{column} is given twice; give it by position or by name")
         given[column] = value
     return {name: _typed(types.get(name.lower()), name, given[name]) for name in spec.key_columns if name in given}
 
@@ -107,19 +108,19 @@ def _typed(column: Column | None, name: str, value: Any) -> Any:
     if is_missing(value):
         return None
     if column and column.type == "STRING" and isinstance(value, str):
-        return str(value)  # as it is: staging reads a blank as NULL, and the table may hold one of another writer
+        return str(value)  # unchanged: staging reads a blank as NULL, but another writer may have stored one
     read = reader(column, exact=True) if column else None
     if read is None or column is None:
         return value
     try:
         return read(value)
-    # Whatever the library of a foreign value raises, the value is not of the column's type.
+    # Whatever error a foreign value's library raises, the value is not of the column's type.
     except Exception:
         raise UserError(f"{name}: {shown_value(value)} is not a value of its column, which is {column.type}") from None
 
 
 def _split(spec: TableSpec, types: Mapping[str, Column], text: str) -> dict[str, Any] | None:
-    """The values of a whole key in a text; None: it is not one."""
+    """Return the values of a whole key in a text; None: the text is not a whole key."""
     for separator in _SEPARATORS:
         parts = [part.strip() for part in text.split(separator)]
         if len(parts) == len(spec.key_columns):

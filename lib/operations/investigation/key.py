@@ -1,7 +1,7 @@
 """One key of a date, from its rows to what wrote them.
 
-`explain_key` reads; `KeyStory` is what it found, as data for programs. People see it as a `Section`, see
-`lib.operations.investigation.key_section`. It counts in no verdict.
+`explain_key` reads the sources and returns a `KeyStory`, data for programs. `lib.operations.investigation.key_section`
+shows it to people as a `Section`. It does not count in a verdict.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ INACTIVE = "inactive"
 
 @dataclass(frozen=True)
 class KeyStory:
-    """What is known of one key, or the keys that a part of one fits.
+    """What is known about one key, or the keys that match part of one.
 
     Attributes:
         day: The date.
-        key: Key column to value, in order; of a part that fits several keys only what was given.
-        candidates: The keys that the part fits, those with most rows first; empty where one key was meant.
+        key: Values by key column, in order; if several keys match, only the given values.
+        candidates: The matching keys, those with most rows first; empty if one key was meant.
         columns: The table's columns, the key first.
-        rows: Rows that readers see, the one that a repair keeps first; at most 200 with the next.
+        rows: Rows that readers see, the one that a repair keeps first; at most 200, with `inactive`.
         inactive: Stored rows that readers do not see.
-        group: How the rows differ; None: there is none, or one only.
-        sources: What wrote them, as far as staging, the ledger and the logs say.
+        group: How the rows differ; None: there are fewer than two.
+        sources: What wrote them, as far as staging, the ledger and the logs show.
         likely: What most likely happened, in a sentence.
-        next_step: What to look at next.
+        next_step: What to check next.
     """
 
     day: date
@@ -58,7 +58,7 @@ class KeyStory:
 
     @property
     def marked_rows(self) -> list[tuple[Any, ...]]:
-        """Each stored row in the order of the columns, behind what a repair does with it; empty: nothing."""
+        """Each stored row in column order, preceded by what a repair does with it; empty: nothing."""
         is_duplicate = len(self.rows) > 1
         marks = [(Mark.REMOVED if number else Mark.KEPT) if is_duplicate else "" for number in range(len(self.rows))]
         stored = [*zip(marks, self.rows, strict=True), *((INACTIVE, row) for row in self.inactive)]
@@ -94,17 +94,18 @@ class KeyStory:
 
 
 def explain_key(scope: Scope, /, *values: Any, **named: Any) -> KeyStory:
-    """All that is known of one key of the run's date.
+    """Return everything that is known about one key of the run's date.
 
     Args:
+        scope: The run.
         values: The key's values in the order of the key columns; or one text as the table of duplicates shows it, or
             a row of a `Section.df`. None is NULL.
-        named: Values by key column; those that are left out may be anything.
+        named: Values by key column; omitted columns match anything.
 
     Raises:
         UserError: The column does not exist, or a value is not of its type.
-        CouldNotLook: The table cannot be read, or the query would read too much. What cannot be read beside it stands
-            in `Sources.not_read`.
+        CouldNotLook: The table cannot be read, or the query would read too much. Other sources that cannot be read
+            are in `Sources.not_read`.
     """
     spec, warehouse, day = scope.platform.table, scope.platform.warehouse, scope.game_date
     columns = warehouse.columns(spec.table)
@@ -129,7 +130,7 @@ def explain_key(scope: Scope, /, *values: Any, **named: Any) -> KeyStory:
 
 
 def _found(scope: Scope, asked: AskedKey) -> tuple[Mapping[str, Any], list[KeyCount]]:
-    """The whole key that is meant; or the part that was given, and the several keys that it fits."""
+    """Return the whole key that is meant, or the given part and the keys that match it."""
     platform, day = scope.platform, scope.game_date
     spec, part = platform.table, asked.part
     if asked.text:
@@ -152,7 +153,7 @@ def _of_several(scope: Scope, part: Mapping[str, Any], candidates: list[KeyCount
     doubled = sum(one.rows > 1 for one in candidates)
     cut = "the first " if len(candidates) >= MOST_KEYS else ""
     found = f"{cut}{counted(len(candidates), 'key')} of {scope.game_date}{having}"
-    likely = f"{found}, {doubled:,} of them with several rows; those with most rows stand first"
+    likely = f"{found}, {doubled:,} of them with several rows; those with most rows come first"
     step = "Give one of them: its text, or all its values."
     return KeyStory(scope.game_date, part, tuple(candidates), likely=likely, next_step=step)
 

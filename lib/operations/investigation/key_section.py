@@ -1,4 +1,4 @@
-"""The story of one key as tables: its rows as a difference, their batches, the ledger, the log, staging, the cause."""
+"""The story of one key as tables: how its rows differ, their batches, the ledger, the log, staging, the cause."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lib.verdict.section import Section, Table, facts
 from lib.words.dates import local_time
 from lib.words.nouns import counted
 
-# What most likely happened stands below them.
+# The table with the likely cause is below the keys.
 _MOST_KEYS = 30
 _SAID: Mapping[bool | None, str] = {True: "yes", False: "no", None: "not known"}
 
 
 def key_section(scope: Scope, story: KeyStory) -> Section:
-    """What to display of it, without a check; its first table is the rows, which `Section.df` has whole."""
+    """Return the section to display, without a check; its first table is the rows, all of them in `Section.df`."""
     end = facts("What most likely happened", {"most likely": f"{story.likely}.", "next": story.next_step})
     if not story.columns:
         return Section((), (*([_candidates(story)] if story.candidates else []), end))
@@ -42,7 +42,7 @@ def _candidates(story: KeyStory) -> Table:
 
 
 def _rows(scope: Scope, story: KeyStory) -> Table:
-    """A line a column of the table: those that differ first."""
+    """The rows, with a line for each column of the table; differing columns come first."""
     key = ", ".join(key_texts(story.key, list(story.key)))
     number = len(story.rows) + len(story.inactive)
     differing = _differing(scope, story)
@@ -57,7 +57,7 @@ def _rows(scope: Scope, story: KeyStory) -> Table:
         else f"Rows of {key}",
         headings,
         [(name, *_values(story, name, differing)) for name in names],
-        "A repair keeps what stands first, and removes what is struck out." if differing else "",
+        "A repair keeps the first value and removes those that are struck out." if differing else "",
         shown=100,
         groups=groups,
         file=AllRows(f"Rows of {key}", ("A repair has it", *story.columns), story.marked_rows),
@@ -65,7 +65,7 @@ def _rows(scope: Scope, story: KeyStory) -> Table:
 
 
 def _differing(scope: Scope, story: KeyStory) -> list[str]:
-    """Content first, then the times at which they were written, then the row's id."""
+    """The columns that differ: content first, then write times, then the row id."""
     group = story.group
     if group is None:
         return []
@@ -96,7 +96,7 @@ def _sources(scope: Scope, story: KeyStory) -> Iterator[Table]:
     elif sources.ledger:
         yield ledger_table(scope.platform, caption, sources.ledger)
     else:
-        yield facts(caption, {"no row": "a MERGE that is logged and has none was not this library's: it had no fence"})
+        yield facts(caption, {"no row": "a logged MERGE without a ledger row was not made by this library: no fence"})
     if why := sources.not_read.get("logs"):
         yield _not_read("Log lines of these batches", why)
     else:

@@ -1,4 +1,4 @@
-"""Where the rows of one key came from: staging, the ledger, the log lines; each with why it could not be read."""
+"""Where the rows of one key came from: staging, the ledger and the log lines, or why they could not be read."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Copy:
 
     Attributes:
         table: Its name.
-        batch_id: Its batch, or the batches that it may be of; empty: its name shows none.
+        batch_id: Its batch, or the batches that it may belong to; empty: its name shows none.
         rows: Rows of the key in it.
-        row_ids: Their ids; none where it has none.
-        is_merged: Whether the ledger says that its rows of the date were merged; None: the ledger was not read.
+        row_ids: Their ids; empty: the table has no ids.
+        is_merged: Whether, by the ledger, its rows of the date were merged; None: the ledger was not read.
     """
 
     table: str
@@ -49,9 +49,9 @@ class Writer:
 
     Attributes:
         batch_id: The batch.
-        rows: Rows of the key that are known to be its own; None: not known which.
+        rows: Rows of the key that it is known to have written; None: not known.
         known_by: How that is known.
-        is_certain: Whether it wrote one of them; else it only may have.
+        is_certain: Whether it certainly wrote one of them.
     """
 
     batch_id: str
@@ -64,13 +64,13 @@ class Writer:
 
 @dataclass(frozen=True)
 class Sources:
-    """All that is known of where the rows of a key came from.
+    """Everything that is known about where the rows of a key came from.
 
     Attributes:
         copies: What is left of the key in staging.
-        ledger: The committed consolidations of its batches, newest first; of the date where no batch is known.
-        lines: The log lines of the same, oldest first; the newest so many.
-        overlap: The first pair of these consolidations whose MERGEs ran at once; None: none is logged.
+        ledger: The committed consolidations of its batches, newest first; of the date if no batch is known.
+        lines: Their log lines, oldest first; only the newest 200.
+        overlap: The first pair of these consolidations whose MERGEs overlapped; None: none is logged.
         writers: The batches.
         not_read: Why a source could not be read, by `staging`, `ledger` and `logs`.
     """
@@ -86,11 +86,12 @@ class Sources:
 
 
 def sources_of(scope: Scope, key: Mapping[str, Any], rows: Sequence[Row]) -> Sources:
-    """Ask each source for the key and its batches.
+    """Read the key and its batches from each source.
 
     Args:
-        key: Every key column.
-        rows: The stored rows of the key; may be none.
+        scope: The run.
+        key: Values of all key columns.
+        rows: The stored rows of the key; may be empty.
     """
     platform, day = scope.platform, scope.game_date
     warehouse, spec = platform.warehouse, platform.table
@@ -122,7 +123,7 @@ def _copy(scope: Scope, one: StagedKey, runs: Sequence[LedgerRun] | None) -> Cop
 
 
 def _writers(scope: Scope, rows: Sequence[Row], copies: Sequence[Copy]) -> list[Writer]:
-    """The batches that the rows name themselves, else those whose staging tables hold them."""
+    """Return the batches that the rows name, else those whose staging tables contain the rows."""
     named = [str(row[BATCH_COLUMN]) for row in rows if row.get(BATCH_COLUMN)]
     if named:
         return [Writer(name, named.count(name), "the row names it") for name in dict.fromkeys(named)]
@@ -140,13 +141,13 @@ def _writers(scope: Scope, rows: Sequence[Row], copies: Sequence[Copy]) -> list[
 
 
 def _holders(copies: Sequence[Copy]) -> list[Writer]:
-    """Rows without ids do not say which of them a staging table has."""
+    """Return the batches whose staging tables contain the key: without ids, the rows cannot be matched."""
     batches = dict.fromkeys(copy.batch_id for copy in copies if copy.batch_id)
     return [Writer(batch, None, "its staging table still holds the key") for batch in batches]
 
 
 def _of_date(runs: Sequence[LedgerRun], logged: Sequence[Consolidation]) -> list[Writer]:
-    """What was consolidated on the date at all: one of them may have written the rows."""
+    """Return all batches that were consolidated for the date: one of them may have written the rows."""
     ledger = dict.fromkeys(run.batch_id for run in reversed(runs))
     merged = dict.fromkeys(run.batch_id for run in logged if run.batch_id and run.has_merge)
     return [
@@ -162,9 +163,9 @@ def _of_date(runs: Sequence[LedgerRun], logged: Sequence[Consolidation]) -> list
 def _lines(
     scope: Scope, runs: Sequence[Consolidation], batches: Collection[str], copies: Sequence[Copy]
 ) -> tuple[Event, ...]:
-    """The lines that name one of the batches, and those of their consolidations that name none.
+    """Return the lines that name one of the batches, and lines of their consolidations that name none.
 
-    Of the tables that were staged only those that hold the key.
+    Lines about staging are included only for tables that contain the key.
     """
     tables = [copy.table for copy in copies]
     events = [event for run in runs for event in run.events.values()]

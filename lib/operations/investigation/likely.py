@@ -1,4 +1,4 @@
-"""What most likely happened to one key, in a sentence, and what to look at next."""
+"""What most likely happened to one key, in a sentence, and what to check next."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ _MOST_NAMED = 3
 
 
 def most_likely(scope: Scope, rows: int, superseded: int, group: DuplicateGroup | None, sources: Sources) -> str:
-    """One sentence.
+    """Return one sentence about what most likely happened.
 
     Args:
-        rows: Rows that readers see.
-        superseded: Stored rows that they do not see.
-        group: How the former differ; None: there is none.
-        sources: Where they came from.
+        scope: The run.
+        rows: Number of rows that readers see.
+        superseded: Number of stored rows that readers do not see.
+        group: How the visible rows differ; None: there are fewer than two.
+        sources: Where the rows came from.
     """
     hidden = f"; {counted(superseded, 'more row', 'is')} stored and inactive" if superseded else ""
     if rows == 0:
@@ -33,7 +34,7 @@ def most_likely(scope: Scope, rows: int, superseded: int, group: DuplicateGroup 
 
 
 def next_look(scope: Scope, rows: int, superseded: int, sources: Sources) -> str:
-    """What to look at next, with its command."""
+    """Return what to check next, with its command."""
     commands, day = scope.platform.commands, scope.game_date
     if rows > 1:
         diagnose = commands.run("duplicate_diagnosis", {"date": day})
@@ -43,11 +44,11 @@ def next_look(scope: Scope, rows: int, superseded: int, sources: Sources) -> str
         return f"See the repair and the date's timeline: {diagnose}"
     waiting = [copy.batch_id for copy in sources.copies if copy.is_merged is False and copy.batch_id]
     if rows == 0 and waiting and " or " not in waiting[0]:
-        return f"See what its batch would do: {commands.consolidate_dry_run(waiting[0], day)}"
+        return f"See what consolidating its batch would do: {commands.consolidate_dry_run(waiting[0], day)}"
     if rows == 0 and superseded:
-        return "If it should be visible, see which row took its place, and the record of changes."
+        return "If it should be visible, check which row replaced it, and the recorded changes."
     if rows == 0:
-        return "See that the values and the date are right: scope.explain() lists keys of the date."
+        return "Check the values and the date: scope.explain() lists keys of the date."
     key = ", ".join(scope.platform.table.key_columns)
     return f"If readers see it several times, look downstream, at a join that leaves out one of {key}."
 
@@ -63,52 +64,52 @@ def _waiting(sources: Sources) -> str:
         return ""
     names = _named([copy.batch_id or copy.table for copy in sources.copies])
     if any(copy.is_merged for copy in sources.copies):
-        return f"; staging still holds it ({names}), and the ledger has it as merged: it was removed since"
+        return f"; staging still holds it ({names}), and the ledger lists it as merged: it has been removed since"
     known = " and it is not merged yet" if all(copy.is_merged is False for copy in sources.copies) else ""
     return f"; staging holds it ({names}){known}"
 
 
 def _cause(group: DuplicateGroup, sources: Sources) -> str:
     names = _certain(sources.writers)
-    told, times = _named(names), "twice" if group.rows == 2 else f"{group.rows} times"
+    batches, times = _named(names), "twice" if group.rows == 2 else f"{group.rows} times"
     if len(names) > 1:
-        return f"{told} {'raced' if sources.overlap else 'each inserted the key'}"
+        return f"{batches} {'raced' if sources.overlap else 'each inserted the key'}"
     if group.kind is DuplicateKind.SAME_ID:
-        return f"{told or 'One batch'} was consolidated {times}"
+        return f"{batches or 'One batch'} was consolidated {times}"
     if group.kind is DuplicateKind.IDENTICAL:
-        return f"The same row was written {times}{f' by {told}' if names else ''}"
+        return f"The same row was written {times}{f' by {batches}' if names else ''}"
     if any(writer.rows == group.rows for writer in sources.writers):
-        return f"{told} inserted the key {times}, with rows that differ"
-    of = f", and one of them is of {told}" if names else ""
+        return f"{batches} inserted the key {times}, with rows that differ"
+    of = f", one of them from {batches}" if names else ""
     return f"Two generations of the row, or two batches, were inserted for one key{of}"
 
 
 def _how(scope: Scope, sources: Sources) -> str:
-    """What logs and ledger add to it."""
-    said = []
+    """Add what the logs and the ledger show."""
+    shown = []
     if sources.overlap:
         _, second = sources.overlap
         without = ", without the lock" if any(run.merged_without_lock for run in sources.overlap) else ""
         at = local_time(second.started_at, scope.platform.environment.timezone)
-        said.append(f"two MERGEs overlapped from {at}{without}")
+        shown.append(f"two MERGEs overlapped from {at}{without}")
     if is_past_the_fence(scope, sources):
-        said.append("the ledger has no such consolidation, so the fence did not guard it")
+        shown.append("the ledger has no such consolidation, so the fence did not guard it")
     if not sources.writers:
-        said.append("no source names what wrote them")
+        shown.append("no source shows what wrote them")
     elif not _certain(sources.writers):
-        said.append(f"the date has {counted(len(sources.writers), 'batch')} on record, and no row shows which it is of")
-    return "".join(f"; {one}" for one in said)
+        shown.append(f"the date has {counted(len(sources.writers), 'batch')}, and no row shows which one wrote it")
+    return "".join(f"; {one}" for one in shown)
 
 
 def is_past_the_fence(scope: Scope, sources: Sources) -> bool:
-    """Whether the ledger would have a row of their batches if the fence had guarded them, and has none."""
+    """Whether the ledger lacks the row of their batches that a fenced consolidation would have written."""
     kept_days = scope.platform.table.retention.ledger_days
     is_kept = kept_days is None or scope.game_date > (scope.now - timedelta(days=kept_days)).date()
     return bool(_certain(sources.writers)) and is_kept and not sources.ledger and "ledger" not in sources.not_read
 
 
 def _apart(group: DuplicateGroup) -> str:
-    """Created apart; a batch that was written twice has one time."""
+    """How far apart they were created; a batch that was written twice has a single time."""
     return f", created {spoken_seconds(group.gap_ms / 1000)} apart" if group.gap_ms else ""
 
 

@@ -1,4 +1,4 @@
-"""A question of one's own, in SQL: rows as a DataFrame, under the limits of a runbook's own queries."""
+"""A user's own SQL query: rows as a DataFrame, under the limits of a runbook's queries."""
 
 from __future__ import annotations
 
@@ -25,26 +25,25 @@ _EXAMPLE = 'scope.sql("SELECT * FROM dataset.table WHERE key = @key", key="a")'
 
 
 def rows_of(warehouse: Warehouse, sql: str, parameters: Parameters) -> pandas.DataFrame:
-    """The answer to one SELECT in GoogleSQL; at most `MOST_ROWS` rows.
+    """Run one SELECT in GoogleSQL and return at most `MOST_ROWS` rows.
 
     Args:
-        warehouse: The metered one: a query over the environment's limit is not run.
-        sql: A single query; ``@name`` stands for a value. Anything that could change rows is refused.
-        parameters: The values. Those that the statement does not name are left out.
+        warehouse: The metered warehouse: a query over the environment's limit is not run.
+        sql: A single query; ``@name`` is a parameter. Anything that could change rows is refused.
+        parameters: The values; unused ones are ignored.
 
     Returns:
-        A row a row, a column a column; times are aware and UTC. Where there are more rows it warns, and
-        `attrs["cut"]` is True.
+        The rows; times are aware and in UTC. If there are more rows, it warns, and `attrs["cut"]` is True.
 
     Raises:
-        UserError: It is not a single query, a value is missing, or no table of it has such a column.
+        UserError: It is not a single query, a value is missing, or none of its tables has such a column.
         QueryOverLimit: It would read too much; it was not run.
     """
     query = _only_query(sql)
     named = {parameter.name for parameter in query.find_all(exp.Parameter)}
     if missing := sorted(named - parameters.keys()):
         raise UserError(
-            f"the query names @{missing[0]:.80}, and no value is given; write {missing[0]:.80}=... after it"
+            f"the query uses @{missing[0]:.80}, but no value is given; add {missing[0]:.80}=... after the query"
         )
     if not query.args.get("limit"):
         query = query.limit(MOST_ROWS + 1)
@@ -57,7 +56,7 @@ def rows_of(warehouse: Warehouse, sql: str, parameters: Parameters) -> pandas.Da
     answer = frame_of(columns, [list(row.values()) for row in rows[:MOST_ROWS]])
     answer.attrs["cut"] = len(rows) > MOST_ROWS
     if answer.attrs["cut"]:
-        warnings.warn(f"only the first {MOST_ROWS:,} rows are here; ask for less, or count in SQL", stacklevel=3)
+        warnings.warn(f"only the first {MOST_ROWS:,} rows are returned; narrow it, or count in SQL", stacklevel=3)
     return answer
 
 
@@ -72,14 +71,14 @@ def _only_query(sql: str) -> exp.Query:
 
 
 def _named_columns(warehouse: Warehouse, query: exp.Query) -> list[str]:
-    """So that an empty answer has its columns; those of ``*`` are known where it is of one table."""
+    """Return the columns of an empty answer; those of ``*`` are known for a single table."""
     if query.named_selects == ["*"] and len(_tables(query)) == 1:
         return _columns(warehouse, query)
     return [name for name in query.named_selects if name != "*"]
 
 
 def _explained(warehouse: Warehouse, query: exp.Query, error: WarehouseUnavailable) -> RunbookError:
-    """A column that none of the query's tables has is the user's mistake, whatever the warehouse makes of it."""
+    """Report a column that none of the query's tables has as the user's mistake, whatever the warehouse reports."""
     columns = _columns(warehouse, query)
     own = {name.lower() for name in (*columns, *(alias.alias for alias in query.find_all(exp.Alias, exp.TableAlias)))}
     names = [column.name for column in query.find_all(exp.Column) if isinstance(column.this, exp.Identifier)]
@@ -88,7 +87,7 @@ def _explained(warehouse: Warehouse, query: exp.Query, error: WarehouseUnavailab
 
 
 def _columns(warehouse: Warehouse, query: exp.Query) -> list[str]:
-    """Of the query's tables; none where they cannot be read."""
+    """Return the columns of the query's tables; empty: they cannot be read."""
     try:
         found = warehouse.columns_of(_tables(query))
     except CouldNotLook:
@@ -97,6 +96,6 @@ def _columns(warehouse: Warehouse, query: exp.Query) -> list[str]:
 
 
 def _tables(query: exp.Query) -> list[TableName]:
-    """Those that are named with their dataset."""
+    """Return the tables that are named with their dataset."""
     named = [(table.db, table.name) for table in query.find_all(exp.Table)]
     return [TableName(*names) for names in dict.fromkeys(named) if all(map(is_plain_identifier, names))]

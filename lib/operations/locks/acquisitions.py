@@ -1,7 +1,7 @@
-"""Whether consolidations get the lock, and whether any merged without it: from the logs of a period.
+"""Lock acquisitions, and MERGEs that ran without the lock, from the logs of a period.
 
-It stands here and not with the logs, since a criterion decides how many failures are too many,
-and the criteria are made from the logs.
+This module is not in `logs`: a criterion decides how many failures are too many, and criteria
+are computed from the logs.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from lib.operations.logs.timeline import batch_names
 from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
+from lib.words.nouns import counted
 from lib.words.quantities import Value, percent, seconds, spoken_seconds
 
 LOCK_ACQUISITIONS = Question(
     "lock_acquisitions",
     "Lock acquisitions",
-    affects="batches: without the lock two at once may write a key twice, and those that did not get it merged nothing",
+    affects="batches: two that merge without the lock may write a key twice; one that did not get it merged nothing",
     can_wait="until the next batch",
 )
 _SHOWN = (
@@ -46,11 +47,11 @@ _NOT_HELD = (EventKind.ACQUISITION_FAILED, EventKind.LOST)
 
 @section(LOCK_ACQUISITIONS)
 def lock_activity(scope: Scope) -> Section:
-    """Acquisitions, failures, waits, and MERGEs that ran without the lock."""
+    """Report acquisitions, failures, waits, and MERGEs that ran without the lock."""
     times = {str(kind): scope.history.count(kind) for kind in _SHOWN}
-    found, not_once = [(kind, n) for kind, n in times.items() if n], [kind for kind, n in times.items() if not n]
-    note = f"Not once: {', '.join(not_once)}." if not_once else ""
-    return Section((_lock_check(scope.history),), (Table("Lock events", ("Event", "Times"), found, note),))
+    found, not_logged = [(kind, n) for kind, n in times.items() if n], [kind for kind, n in times.items() if not n]
+    note = f"Not logged: {', '.join(not_logged)}." if not_logged else ""
+    return Section((_lock_check(scope.history),), (Table("Lock events", ("Event", "Count"), found, note),))
 
 
 def _lock_check(history: LogHistory) -> Check:
@@ -80,16 +81,16 @@ def _lock_check(history: LogHistory) -> Check:
     if failed_percent > threshold(history.platform.environment, "acquisition_fails_consistently"):
         return question.fails(f"{failed} of {tried} failed", see_locks, since=_first(history, _NOT_HELD))
     if unlocked:
-        summary = f"{len(unlocked)} MERGEs ran without the lock: {batch_names(unlocked)}"
+        summary = f"{counted(len(unlocked), 'MERGE')} ran without the lock: {batch_names(unlocked)}"
         disabled = any(run.has(EventKind.LOCK_DISABLED) for run in unlocked)
-        why = "Their lines say that the lock is disabled: enable it" if disabled else "An old revision may still serve"
-        step = f"{why}; see the revisions: {commands.run('deploy_verify')}"
+        why = "The lock is disabled there: enable it" if disabled else "An old revision may still be serving traffic"
+        step = f"{why}. Check the revisions: {commands.run('deploy_verify')}"
         return question.warns(summary, step, since=min(run.started_at for run in unlocked))
     if failed or lost:
-        summary = f"{failed} of {tried} failed, {lost} were lost"
+        summary = f"{failed} of {tried} failed, {lost} lost"
         return question.warns(summary, see_locks, since=_first(history, _NOT_HELD))
     longest = f", longest wait {spoken_seconds(max(waits))}" if waits else ""
-    return question.passes(f"{asked} tried, none failed{longest}")
+    return question.passes(f"{counted(asked, 'attempt')}, none failed{longest}")
 
 
 def _first(history: LogHistory, kinds: Sequence[EventKind]) -> datetime | None:

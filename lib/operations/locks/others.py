@@ -1,4 +1,4 @@
-"""Locks of other services in the same lock store: listed, and released only by those services."""
+"""Locks of other services in the same lock store. They are listed here, and only those services release them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lib.words.quantities import spoken_seconds
 OTHER_LOCKS = Question(
     "other_locks",
     "Locks of other services",
-    affects="the services that wait for an expired lock",
+    affects="services that wait for an expired lock",
     can_wait="yes: no consolidation waits for these locks",
 )
 _MOST_NAMED = 12
@@ -20,7 +20,7 @@ _MOST_NAMED = 12
 
 @section(OTHER_LOCKS)
 def locks_of_others(scope: Scope) -> Section:
-    """Who holds them, since when and until when; WARN while one is expired. Nothing where none are configured."""
+    """Show each lock's holder, start and expiry; WARN while one is expired. Empty where none are configured."""
     platform = scope.platform
     if not platform.adapters.other_lock_stores:
         return Section(())
@@ -47,11 +47,11 @@ def locks_of_others(scope: Scope) -> Section:
     question = OTHER_LOCKS.on({"locks": len(found), "expired": expired[:_MOST_NAMED]})
     if not expired:
         return Section((question.passes(f"{len(found)} held, none expired"),), (table,))
-    step = "Each belongs to another service: see whether that still runs, and let it release its own."
+    step = "Each belongs to another service: check whether it is running, and let it release its own lock."
     summary = f"{len(expired)} of {len(found)} expired: {', '.join(expired[:_MOST_NAMED])}"
     return Section((question.warns(summary, step),), (table,))
 
 
 def _left(seen: Observation) -> str:
     left = seen.seconds_until_expiry
-    return f"another {spoken_seconds(left)}" if left >= 0 else f"expired {spoken_seconds(-left)} ago"
+    return f"{spoken_seconds(left)} left" if left >= 0 else f"expired {spoken_seconds(-left)} ago"

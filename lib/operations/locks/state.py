@@ -1,8 +1,7 @@
-"""What a lock's record, its holder's log and the ledger together say about it.
+"""The state of a lock, from its record, its holder's log and the ledger.
 
-"Stuck" is distinguished from what only looks like it: a holder that is slow and alive, one that
-died a moment ago and whose lease runs out by itself, and one that is cut off from the
-lock service but still at work.
+Three states only look stuck: a slow but live holder, a holder that just died and whose lease
+expires by itself, and a holder that lost its connection to the lock service but is still working.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _MISSED_BEATS_OF_LEASE = 1 / 3
 
 
 class LockState(StrEnum):
-    """From harmless to harmful."""
+    """States of a lock, from harmless to harmful."""
 
     LIVE = "live"
     SLOW = "live but slow"
@@ -36,14 +35,14 @@ class LockReport:
     """A lock and what is known about its holder.
 
     Attributes:
-        seen: The record and the store's time of the reading.
-        slow_after: A holder that holds it for longer is slow.
+        seen: The record, and the store's time when it was read.
+        slow_after: How long a holder may hold it before it counts as slow.
         last_line: The holder's last log line; None: none found, or the log is not readable.
         committed: The holder's consolidation in the ledger; None: not there.
-        unknown: Why the log or the ledger could not be read, or a job that no fence would refuse; empty: all were.
-        job: The warehouse's job of its batch that may still commit; None: none is known.
-        job_unseen: Why the jobs could not be listed; empty: they were, or nobody had to ask.
-        has_ledger: Whether anything is in the ledger: else nothing follows from what is not in it.
+        unknown: Why the log, the ledger, or a job that no fence would refuse could not be read; empty: all were.
+        job: The warehouse job of its batch that may still commit; None: none is known.
+        job_unseen: Why the jobs could not be listed; empty: they were, or were not needed.
+        has_ledger: Whether the ledger has any rows; if not, a missing row means nothing.
     """
 
     seen: Observation
@@ -85,39 +84,39 @@ class LockReport:
 
     @property
     def reason(self) -> str:
-        """Why it is in that state, in a sentence without figures: those change from look to look."""
+        """Why it is in that state, in a sentence without figures, which would differ in every run."""
         if not self.seen.is_expired:
             if self.since_heartbeat.total_seconds() > self.record.claim.lease_seconds * _MISSED_BEATS_OF_LEASE:
-                return "no heartbeat for long: its holder may be dead; the lease runs out by itself"
-            return f"its holder is alive{', and has held it for long' if self.state is LockState.SLOW else ''}"
+                return "no recent heartbeat: its holder may be dead; the lease will expire by itself"
+            return f"its holder is alive{', and has held it for a long time' if self.state is LockState.SLOW else ''}"
         return f"its lease expired and was not taken over; {self._holder}"
 
     @property
     def _holder(self) -> str:
         """What is known of the holder of an expired lease."""
         if self.committed is not None:
-            return "its consolidation was committed, only the release is missing"
+            return "its consolidation was committed, but the lock was not released"
         if self.job is not None:
             return f"its job {self.job.job_id} is still {self.job.state} in the warehouse"
         if self.unknown:
-            return f"whether its holder lives can't be seen: {self.unknown}"
+            return f"it is not known whether its holder is alive: {self.unknown}"
         if self.logged_after_expiry:
-            return "its holder still logs: it was paused, or is cut off from the lock service"
-        unseen = f"; whether a job of it still runs can't be seen: {self.job_unseen}" if self.job_unseen else ""
+            return "its holder is still logging: it was paused, or lost its connection to the lock service"
+        unseen = f"; it is not known whether its job is still running: {self.job_unseen}" if self.job_unseen else ""
         absent = " and its consolidation is not in the ledger" if self.has_ledger else ""
         return f"its holder is silent{absent}{unseen}"
 
 
 def last_line_of_holder(seen: Observation, entries: Sequence[LogEntry]) -> LogEntry | None:
-    """The newest line of the holder: of its instance, else a line that names its batch.
+    """Return the holder's newest line: one from its instance, else one that names its batch.
 
     Args:
-        seen: A lock that is held.
+        seen: A held lock.
         entries: Lines since the acquisition, oldest first.
     """
     assert seen.record is not None
     claim, acquired_at = seen.record.claim, seen.record.acquired_at
-    # Another lock's work in the same process says nothing about this one.
+    # Lines about another lock in the same process say nothing about this one.
     names_batch = re.compile(rf"(?:batch|operation)={re.escape(claim.batch_id)}(?![A-Za-z0-9_-])", re.ASCII)
     of_batch = [entry for entry in entries if names_batch.search(entry.message)]
     own = [entry for entry in of_batch if claim.host and entry.instance == claim.host]
@@ -127,12 +126,12 @@ def last_line_of_holder(seen: Observation, entries: Sequence[LogEntry]) -> LogEn
 
 
 def _is_of_other_process(entry: LogEntry, host: str) -> bool:
-    """Instances named as hosts are can be told apart; Cloud Run's instance ids can't."""
+    """Only instances that are named like hosts can be compared with one; Cloud Run's instance ids cannot."""
     return ":" in entry.instance and ":" in host
 
 
 def committed_run(seen: Observation, runs: Sequence[LedgerRun]) -> LedgerRun | None:
-    """The ledger's row of what this holder did."""
+    """Return the ledger row that this holder committed; None: there is none."""
     assert seen.record is not None
     claim, acquired_at = seen.record.claim, seen.record.acquired_at
     of_holder = [run for run in runs if run.holder_id == claim.holder_id]
@@ -141,5 +140,5 @@ def committed_run(seen: Observation, runs: Sequence[LedgerRun]) -> LedgerRun | N
 
 
 def oldest_acquisition(locks: Sequence[Observation], default: datetime) -> datetime:
-    """From when on the holders' lines are of interest."""
+    """Return when the first of the locks was acquired: older log lines do not matter."""
     return min((seen.record.acquired_at for seen in locks if seen.record), default=default)

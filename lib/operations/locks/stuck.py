@@ -1,4 +1,4 @@
-"""Every lock, its holder, and whether anything has to be done about it."""
+"""Every lock, its holder, and whether it needs action."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from lib.words.quantities import Value, seconds, spoken_seconds
 LOCKS = Question(
     "locks",
     "Locks",
-    affects="consolidations of the lock's date: they wait until its lease is over",
-    can_wait="yes: the next consolidation takes over a lock whose lease is over",
+    affects="consolidations of the lock's date: they wait until its lease expires",
+    can_wait="yes: the next consolidation takes over a lock whose lease has expired",
 )
 
 _MOST_DETAILS = 20
@@ -43,7 +43,7 @@ _MOST_NAMED = 12
 
 @section(LOCKS)
 def lock_states(scope: Scope) -> Section:
-    """Every lock: its holder, age, heartbeat, last log line, ledger row, and its state."""
+    """Show every lock's state, holder, age, heartbeat, last log line and ledger row."""
     reports = look_at_locks(scope.platform)
     rows = [(report.lock_key, report.state, report.reason, _ago(report), _lease_left(report)) for report in reports]
     overview = Table("Locks", ("Lock", "State", "Why", "Last heartbeat", "Lease"), rows)
@@ -52,9 +52,9 @@ def lock_states(scope: Scope) -> Section:
 
 
 def held_since(scope: Scope) -> Section:
-    """The picture of the locks that are held: their tenures, and what was logged from the first one on. Judges nothing.
+    """Draw how long each lock has been held, and what was logged since the first was acquired. Judges nothing.
 
-    What cannot be read is another step's answer.
+    Sources that cannot be read are reported by other steps.
     """
     found, _ = or_fault(scope.platform.locks.locks)
     held = [seen.record for seen in found or [] if seen.record is not None]
@@ -75,7 +75,7 @@ def _details(report: LockReport, zone: str) -> Table:
             "lease": _lease_left(report),
             "holder's last line": f"{local_time(line.timestamp, zone)}: {line.message}" if line else "none found",
             "in the ledger": "committed" if report.committed else "not there" if report.has_ledger else "-",
-            "job still at work": report.job.job_id if report.job else report.job_unseen or "none known",
+            "job still running": report.job.job_id if report.job else report.job_unseen or "none known",
         },
     )
 
@@ -86,11 +86,11 @@ def _ago(report: LockReport) -> str:
 
 def _lease_left(report: LockReport) -> str:
     left = report.seen.seconds_until_expiry
-    return f"another {spoken_seconds(left)}" if left >= 0 else f"expired {spoken_seconds(-left)} ago"
+    return f"{spoken_seconds(left)} left" if left >= 0 else f"expired {spoken_seconds(-left)} ago"
 
 
 def look_at_locks(platform: Platform) -> list[LockReport]:
-    """A report on each lock. Raises `LockServiceUnavailable`; other sources may be missing."""
+    """Return a report on each held lock. Raises `LockServiceUnavailable`; other sources may be missing."""
     locks = [seen for seen in platform.locks.locks() if seen.record is not None]
     if not locks:
         return []
@@ -98,7 +98,7 @@ def look_at_locks(platform: Platform) -> list[LockReport]:
     runs, ledger_fault = or_fault(partial(_ledger, platform, locks))
     has_ledger = bool(runs) or bool(ledger_fault) or not ledger_is_empty(platform.warehouse, platform.table)
     jobs, job_unseen = or_fault(partial(_open_jobs, platform, locks))
-    # What the fence would refuse need not be seen; without it a job that is not seen may still write.
+    # The fence refuses an unseen job; without the fence, that job may still write.
     may_write = job_unseen if job_unseen and not guard_of(platform).holds else ""
     slow_after = timedelta(seconds=threshold(platform.environment, "normal_duration"))
     return [
@@ -129,7 +129,7 @@ def _lines_since(platform: Platform, locks: Sequence[Observation]) -> list[LogEn
 
 
 def _open_jobs(platform: Platform, locks: Sequence[Observation]) -> dict[str, WarehouseJob]:
-    """Asked only of locks that look stuck: what a live holder does needs no proof."""
+    """List jobs only for expired locks: a live holder needs no further proof."""
     expired = [seen for seen in locks if seen.is_expired]
     if not expired:
         return {}
@@ -150,25 +150,26 @@ def _locks_check(scope: Scope, reports: Sequence[LockReport]) -> Check:
     if stuck := by_state[LockState.STUCK]:
         question = LOCKS.on(question.evidence, [platform.commands.list_jobs(), *commands])
         plan = release_plan(platform, stuck[0].seen).look(platform.commands)
-        # Of a plan that a person has to approve only the plan's own page says how.
+        # Where a person has to approve a plan, only the plan's own page shows the commands.
         named = [] if platform.environment.needs_approval else stuck[:_MOST_NAMED]
         releases = [_release_command(platform, report) for report in named]
         others = len(reports) - len(stuck)
-        alone = f", and leave the other {others} alone" if others else ""
-        step = f"Release only what is stuck, one by one{alone}: {releases[0] if releases else plan}"
+        alone = f", and leave the other {'lock' if others == 1 else f'{others} locks'} alone" if others else ""
+        step = f"Release only stuck locks, one at a time{alone}: {releases[0] if releases else plan}"
         return question.fails(f"{len(stuck)} stuck: {_keys(stuck)}", step, releases, since=_acquired(stuck))
     if expired := by_state[LockState.EXPIRED]:
-        summary = f"{len(expired)} expired, holder not known to be gone: {_keys(expired)}"
+        summary = f"{len(expired)} expired, holder may still be running: {_keys(expired)}"
         refused = scope.guard.refuses("its old holder")
-        step = f"The next consolidation takes it over by itself, and {refused}. Look again."
+        step = f"The next consolidation takes it over automatically, and {refused}. Run this again."
         verdict = Verdict.UNKNOWN if any(report.unknown for report in expired) else Verdict.WARN
         return question.answer(verdict, summary, step, since=_acquired(expired))
     if slow := by_state[LockState.SLOW]:
-        step = "Leave it: it is alive. See the size of its batch, and the queue of the warehouse."
-        summary = f"{len(slow)} held for long by a live holder: {_keys(slow)}"
+        step = "Leave it: its holder is alive. Check the size of its batch, and the warehouse's job queue."
+        summary = f"{len(slow)} held for a long time by a live holder: {_keys(slow)}"
         return question.warns(summary, step, since=_acquired(slow))
     live = by_state[LockState.LIVE]
-    return question.passes(f"{len(live)} held by live holders: {_keys(live)}" if live else "all released")
+    holders = "a live holder" if len(live) == 1 else "live holders"
+    return question.passes(f"{len(live)} held by {holders}: {_keys(live)}" if live else "no lock is held")
 
 
 def _evidence(reports: Sequence[LockReport]) -> dict[str, Value]:
@@ -184,11 +185,11 @@ def _keys(reports: Sequence[LockReport]) -> str:
 
 
 def _acquired(reports: Sequence[LockReport]) -> datetime:
-    """When the first of them was."""
+    """When the first of them was acquired."""
     return min(report.record.acquired_at for report in reports)
 
 
 def _release_command(platform: Platform, report: LockReport) -> Changing:
-    """It carries the digest of the lock as it was just seen."""
+    """The command, with the digest of the lock as it was just read."""
     plan = release_plan(platform, report.seen)
     return plan.command(platform.commands, plan.digest(platform, datetime.now(UTC)))

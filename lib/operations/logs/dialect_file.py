@@ -1,9 +1,9 @@
-"""A dialect: how one version of the services writes its lines, as data in ``params/dialects/<name>.yaml``.
+"""A dialect: how one version of the services writes its log lines, as data in ``params/dialects/<name>.yaml``.
 
-A line is recognised by its anchor, a literal that is looked for before any expression. A value is found by the
-text around it, such as ``batch={}``: what may stand for ``{}`` is decided here and bounded, so a dialect can
-hold no expression that hostile lines make slow. ``{column}`` in such a text stands for any name of a column. Every
-line has samples, and a file whose samples are not read as they say is refused.
+A line is recognised by its anchor, a literal that is searched for before any expression. A value is found by the
+text around it, such as ``batch={}``: what ``{}`` matches is defined here and bounded, so no dialect can contain an
+expression that hostile lines make slow. ``{column}`` in such a text matches any column name. Every line has samples,
+and a file is refused if a sample is not read as it states.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STRICT = {"extra": "forbid", "allow_inf_nan": False}
 _LONGEST_TEXT = 200
 _SHORTEST_ANCHOR = 4
 
-# What may stand in the place of `{}`. Possessive and bounded: a hostile line costs no more than its length.
+# What `{}` matches. Possessive and bounded, so a hostile line costs no more than its length.
 _NUMBER = r"\d{1,12}+(?:\.\d{1,9}+)?+"
 _COLUMN = r"[A-Za-z_][A-Za-z0-9_]{0,299}+"
 VALUES: Mapping[str, str] = {
@@ -45,7 +45,7 @@ Texts = str | tuple[str, ...]
 
 @dataclass(frozen=True)
 class Sample:
-    """A line as it was really written, and all that is read from it."""
+    """A line as a service really wrote it, and all values that are read from it."""
 
     __pydantic_config__ = _STRICT
 
@@ -61,8 +61,8 @@ class Sample:
 
     @property
     def values(self) -> dict[str, object]:
-        told = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "line"}
-        return {name: value for name, value in told.items() if value is not None}
+        stated = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "line"}
+        return {name: value for name, value in stated.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ class Line:
 
     Attributes:
         event: What it means, the name of an `EventKind` in lower case.
-        anchor: The words that it is recognised by; several, where it is written in several ways.
-        beside: A text that it must hold, too.
-        fields: By value, the texts around it; they are tried before the dialect's own. An empty list: not in this line.
-        counts_from: Where its duration begins: ``merge``, or ``start`` when the wait for the lock is in it.
+        anchor: The words that it is recognised by; several if it is written in several ways.
+        beside: Another text that the line must contain.
+        fields: By value, the texts around it, tried before the dialect's own. An empty list: not in this line.
+        counts_from: Where its duration begins: ``merge``, or ``start`` if the duration includes the wait for the lock.
         samples: Lines as they were written.
     """
 
@@ -102,7 +102,7 @@ class Dialect:
 
     Attributes:
         about: Whose lines these are.
-        like: Another dialect whose lines and fields are this one's, too, where it does not write its own.
+        like: Another dialect, whose lines and fields apply where this one does not define its own.
         fields: By value, the texts around it in every line.
         lines: Its lines.
     """
@@ -120,20 +120,21 @@ def listed(texts: Texts) -> tuple[str, ...]:
 
 
 def dialect_files(folders: Sequence[Path]) -> dict[str, Path]:
-    """The file of each dialect, by name. The first folder that has the name counts."""
+    """Return the file of each dialect, by name; the first folder that has it counts."""
     found = {path.stem: path for folder in reversed(folders) for path in folder.glob("*.yaml")}
     return dict(sorted(found.items()))
 
 
 def load_dialect(files: Mapping[str, Path], name: str, of: tuple[str, ...] = ()) -> Dialect:
-    """The dialect of that name, with what it takes from others.
+    """Return the dialect with that name, including what it inherits from others.
 
     Args:
         files: See `dialect_files`.
-        of: The dialects that are made from it, for finding circles.
+        name: The dialect's name.
+        of: The dialects derived from it, to detect cycles.
 
     Raises:
-        UserError: There is no such file, or it is wrong: names the file, the line and what to mend.
+        UserError: There is no such file, or it is wrong; names the file, the line and the fault.
     """
     if name not in files:
         raise no_such("dialect", name, files)
@@ -142,7 +143,7 @@ def load_dialect(files: Mapping[str, Path], name: str, of: tuple[str, ...] = ())
     if not dialect.like:
         return dialect
     if dialect.like in (name, *of):
-        raise UserError(f"{path}: like: {dialect.like} is made from this dialect itself; name another, or none")
+        raise UserError(f"{path}: like: {dialect.like} is derived from this dialect; name another, or none")
     base = load_dialect(files, dialect.like, (name, *of))
     own = {anchor for line in dialect.lines for anchor in line.anchors}
     kept = tuple(line for line in base.lines if own.isdisjoint(line.anchors))
@@ -158,19 +159,19 @@ def _checked_file(path: Path) -> Dialect:
 
 
 def _by_current_names(path: Path, content: Any) -> Any:
-    """The file's content, in which a value may have the name that it had before."""
+    """Return the file's content with the old names of values replaced."""
     if isinstance(content, list):
         return [_by_current_names(path, each) for each in content]
     if not isinstance(content, dict):
         return content
     for old, new in RENAMED.items():
         if old in content and new in content:
-            raise UserError(f"{path}: {old} is an old name of {new}, which is there too; write it once")
+            raise UserError(f"{path}: {old} is the old name of {new}, which is given too; remove one of them")
     return {RENAMED.get(str(name), name): _by_current_names(path, each) for name, each in content.items()}
 
 
 def expression(name: str, text: str) -> re.Pattern[str]:
-    """The expression that finds a value by the text around it."""
+    """Return the expression that finds a value by the text around it."""
     before, _, after = text.partition("{}")
     boundary = r"(?<![A-Za-z0-9_])" if before[:1].isalnum() else ""
     before = _COLUMN.join(map(re.escape, before.split("{column}")))
@@ -190,15 +191,15 @@ def _line_faults(line: Line) -> Iterator[str]:
     if line.event not in known:
         yield str(no_such("event", line.event, known))
     if not line.anchors or not all(_SHORTEST_ANCHOR <= len(text) <= _LONGEST_TEXT for text in line.anchors):
-        yield f"anchor: write words of {_SHORTEST_ANCHOR} to {_LONGEST_TEXT} characters"
+        yield f"anchor: must be {_SHORTEST_ANCHOR} to {_LONGEST_TEXT} characters long"
     if not line.samples:
-        yield "samples: it has none; add a line as the service wrote it"
+        yield "samples: none given; add a line as the service wrote it"
     has_duration = bool((line.fields or {}).get("duration_ms"))
     if has_duration != (line.counts_from is not None):
         yield (
-            "counts_from: say where its duration_ms begins (merge or start)"
+            "counts_from: missing; write where its duration_ms begins, merge or start"
             if has_duration
-            else ("counts_from: it has no duration_ms to count")
+            else "counts_from: remove it, or add a duration_ms"
         )
 
 
@@ -208,4 +209,4 @@ def _field_faults(where: str, given: Mapping[str, Texts]) -> Iterator[str]:
             yield f"{where}: {no_such('value', name, list(VALUES))}"
         for text in listed(texts):
             if text.count("{}") != 1 or len(text) > _LONGEST_TEXT or not text.replace("{}", "").strip():
-                yield f"{where}: {name}: {text!r:.80} does not say where the value is; write it as in 'batch={{}}'"
+                yield f"{where}: {name}: {text!r:.80} does not show where the value is; write it as in 'batch={{}}'"

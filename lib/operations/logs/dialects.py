@@ -1,4 +1,4 @@
-"""The dialects of an environment, put together: what a line means in any of them."""
+"""The dialects of an environment combined: what a line means in any of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _Fields = Mapping[str, tuple[re.Pattern[str], ...]]
 
 @dataclass(frozen=True)
 class _Meaning:
-    """What an anchor means to the dialects that have it."""
+    """What an anchor means in the dialects that have it."""
 
     kind: EventKind
     beside: str
@@ -43,14 +43,14 @@ class _Meaning:
 class Dialects:
     """Reads lines in any of several dialects.
 
-    The leftmost anchor decides, the longest of those that begin there: a line that quotes another line means
-    what it says first.
+    The leftmost anchor decides, and the longest of those that begin there: a line that quotes another line means
+    what comes first in it.
 
     Args:
-        dialects: By name; of several that read a line, the first one's fields are tried first.
+        dialects: By name; if several read a line, the first one's fields are tried first.
 
     Raises:
-        UserError: Two of them read one anchor differently, or a sample is not read as it says.
+        UserError: Two of them read the same anchor differently.
     """
 
     __repr__ = brief("anchors")
@@ -62,12 +62,12 @@ class Dialects:
                 for anchor in line.anchors:
                     self._meanings[anchor] = _joined(anchor, self._meanings.get(anchor), name, dialect, line)
         longest_first = sorted(self._meanings, key=len, reverse=True)
-        # A look-ahead, since an anchor whose other words are missing may hold the beginning of another one.
+        # A look-ahead, since an anchor whose other words are missing may contain the beginning of another.
         self._anchor = re.compile(f"(?=({'|'.join(map(re.escape, longest_first)) or '(?!)'}))")
         self.anchors = tuple(self._meanings)
 
     def found(self, message: str) -> tuple[str, EventKind] | None:
-        """The anchor that a line is recognised by, and what it means; None: no dialect has such a line."""
+        """Return the anchor that the line is recognised by, and its meaning; None: no dialect has such a line."""
         message = message[:LONGEST_MESSAGE]
         for match in self._anchor.finditer(message):
             meaning = self._meanings[match[1]]
@@ -76,7 +76,7 @@ class Dialects:
         return None
 
     def event(self, entry: LogEntry) -> Event | None:
-        """The event that a line reports; None: no dialect has such a line."""
+        """Return the event that the line reports; None: no dialect has such a line."""
         found = self.found(entry.message)
         if found is None:
             return None
@@ -89,7 +89,7 @@ class Dialects:
         return Event(kind, entry, anchor, meaning.dialects, counts_from=meaning.counts_from, **named)  # type: ignore[arg-type]
 
     def values(self, anchor: str, message: str) -> dict[str, _Value]:
-        """What is read from a line with that anchor, by the name of the value."""
+        """Return the values that are read from a line with that anchor, by name."""
         values: dict[str, _Value] = {}
         for name, expressions in self._meanings[anchor].fields.items():
             found = _first(name, expressions, message[:LONGEST_MESSAGE])
@@ -99,11 +99,11 @@ class Dialects:
 
 
 def load_dialects(names: Sequence[str], folder: Path | None = None) -> Dialects:
-    """The dialects of those names, checked by their samples.
+    """Load these dialects and check them against their samples.
 
     Args:
         names: As the environment lists them.
-        folder: Where their files are; ``params/dialects`` of the project and of the library by default.
+        folder: Where their files are; by default ``params/dialects`` of the project and of the library.
 
     Raises:
         UserError: There is no such dialect, or its file is wrong.
@@ -130,14 +130,13 @@ def _check_samples(path: Path, reader: Dialects, dialect: Dialect) -> None:
 def _sample_fault(reader: Dialects, line: Line, sample: Sample) -> str:
     found = reader.found(sample.line)
     if found is None or found[0] not in line.anchors:
-        other = f"the line of {found[0]!r} is" if found else "nothing is"
-        return f"not read by its own line, {other} found in it first"
+        return f"not read by its own line, but by that of {found[0]!r}" if found else "not read by its own line"
     values = reader.values(found[0], sample.line)
     if values == sample.values:
         return ""
     differing = sorted({name for name, _ in values.items() ^ sample.values.items()})
     name = differing[0]
-    return f"{name} is read as {values.get(name)!r}, and the sample says {sample.values.get(name)!r}"
+    return f"{name} is read as {values.get(name)!r}, but the sample has {sample.values.get(name)!r}"
 
 
 def _joined(anchor: str, before: _Meaning | None, name: str, dialect: Dialect, line: Line) -> _Meaning:
@@ -147,7 +146,7 @@ def _joined(anchor: str, before: _Meaning | None, name: str, dialect: Dialect, l
         return _Meaning(line.kind, line.beside, fields, (name,), counts_from)
     if (before.kind, before.beside) != (line.kind, line.beside):
         raise UserError(
-            f"the dialects {before.dialects[0]} and {name} read {anchor!r:.80} differently; name one of them"
+            f"the dialects {before.dialects[0]} and {name} read {anchor!r:.80} differently; use only one of them"
         )
     both = {
         each: tuple(dict.fromkeys((*before.fields.get(each, ()), *fields.get(each, ()))))
@@ -180,9 +179,9 @@ def _value(name: str, text: str) -> _Value | None:
 
 
 def _waited_seconds(entry: LogEntry) -> float | None:
-    """As the library's structured records say it."""
+    """Return the wait from a structured record of the library."""
     waited_ms = entry.fields.get("waited_ms")
-    # A field is as little to be trusted as a line: NaN fits in no range, and a number may have any size.
+    # A field is as untrusted as a line: it may be NaN, or a number of any size.
     if isinstance(waited_ms, int | float) and not isinstance(waited_ms, bool) and 0 <= waited_ms < _LONGEST_WAIT_MS:
         return waited_ms / 1000
     return None

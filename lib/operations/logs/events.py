@@ -15,7 +15,7 @@ _SHOWN = 160
 
 
 class EventKind(StrEnum):
-    """What a line means; the first seven in the order in which a consolidation logs them."""
+    """What a line means; a consolidation logs the first seven in this order."""
 
     ACQUIRING = "acquiring the lock"
     ACQUIRED = "lock acquired"
@@ -56,7 +56,7 @@ EXPECTED_ORDER = tuple(EventKind)[:7]
 
 
 class CountsFrom(StrEnum):
-    """Where the duration in a line begins to count."""
+    """When the duration in a line begins."""
 
     MERGE = "merge"
     START = "start"
@@ -70,15 +70,15 @@ class Event:
         kind: What it means.
         entry: The line.
         anchor: The words that it was recognised by.
-        dialects: The dialects that read it so, in the environment's order.
+        dialects: The dialects that recognise it, in the environment's order.
         batch_id: Empty when the line names none; for `TOOK_OVER` the former holder's.
         game_date: None when the line names none.
         rows: Rows affected by the MERGE.
-        duration_ms: A duration, in milliseconds; see `counts_from`.
-        counts_from: By dialect, where `duration_ms` begins: at the MERGE, or before the wait for the lock.
+        duration_ms: A duration; see `counts_from`.
+        counts_from: By dialect, when `duration_ms` begins: at the MERGE, or before the wait for the lock.
         staging_tables: How many were merged.
         duplicates: Duplicate keys that the validation found.
-        waited_seconds: How long the lock was waited for, where the line says so.
+        waited_seconds: How long the run waited for the lock, if the line names it.
         columns: Columns that the line names. Hostile input.
     """
 
@@ -100,7 +100,7 @@ class Event:
 
     @property
     def in_words(self) -> str:
-        """``MERGE failed: BadRequest error in MERGE: 400 ...``: what it means, and its line from its anchor on."""
+        """``MERGE failed: BadRequest error in MERGE: 400 ...``: its meaning, and the line from its anchor on."""
         begin = self.entry.message.find(self.anchor)
         return f"{self.kind}: {text_of(self.entry.message[begin : begin + _SHOWN])}"
 

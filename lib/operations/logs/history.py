@@ -1,4 +1,4 @@
-"""What the services logged in a period, read once for all the steps that ask about it."""
+"""What the services logged in a period, read once for all steps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LOCK_SERVICE_WORDS = (
     "Quota exceeded",
     "insufficient permissions",
 )
-# As Cloud Logging keeps them unless told otherwise: https://cloud.google.com/logging/quotas#logs_retention_periods
+# Cloud Logging's default retention: https://cloud.google.com/logging/quotas#logs_retention_periods
 LOGS_ARE_KEPT = timedelta(days=30)
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
@@ -41,10 +41,10 @@ class LogHistory:
     """The consolidations, events and errors of a period.
 
     Args:
-        platform: Whose services.
-        since: First moment (UTC).
-        until: First moment that is too late (UTC); whatever runs then may be running still.
-        due: Which dates should have rows; None: nothing is known of that.
+        platform: The platform whose services logged.
+        since: Start of the period (UTC).
+        until: End of the period (UTC), exclusive; what was running then may still be running.
+        due: Which dates should have rows; None: not known.
     """
 
     __repr__ = brief("since", "until")
@@ -58,12 +58,12 @@ class LogHistory:
 
     @cached_property
     def dialects(self) -> Dialects:
-        """How the environment's services write. Raises `UserError`: a dialect's file is wrong."""
+        """The environment's dialects. Raises `UserError` if a dialect file is wrong."""
         return load_dialects(self.platform.environment.dialects)
 
     @cached_property
     def _read(self) -> list[LogEntry] | Unavailable:
-        """A source that timed out once is not waited for again by every step."""
+        """The lines, or why they could not be read: each step would wait for a timeout again otherwise."""
         unit = self.platform.environment.unit
         try:
             found = self.platform.logs.entries(
@@ -85,20 +85,20 @@ class LogHistory:
 
     @property
     def entries(self) -> list[LogEntry]:
-        """The lines that matter here, each warning once. Raises `SourceUnavailable`."""
+        """The relevant lines, each warning once. Raises `SourceUnavailable`."""
         if isinstance(self._read, Unavailable):
             raise self._read
         return self._read
 
     def newest(self, service: str) -> datetime | None:
-        """When the service last logged anything; None: not while logs are kept. Raises `SourceUnavailable`."""
+        """Return when the service last logged anything; None: not within the retention. Raises `SourceUnavailable`."""
         if service not in self._newest:
             since = min(self.since, self.until - LOGS_ARE_KEPT)
             self._newest[service] = self.platform.logs.newest(service, since=since)
         return self._newest[service]
 
     def is_in_future(self, moment: datetime) -> bool:
-        """Whether a line of that moment means nothing: no clock is that far ahead."""
+        """Whether a line with this time is unusable: no clock is that far ahead."""
         return moment > max(self.until, datetime.now(UTC)) + _CLOCKS_DIFFER_BY
 
     @cached_property
@@ -107,12 +107,12 @@ class LogHistory:
 
     @cached_property
     def consolidations(self) -> list[Consolidation]:
-        """All of them by their start, waiting and failed ones included."""
+        """All of them by their start, including waiting and failed ones."""
         return build_timeline(self.events)
 
     @cached_property
     def unread(self) -> list[LogEntry]:
-        """Lines about the lock, a MERGE or staging that no dialect reads."""
+        """Lines about the lock, a MERGE or staging that no dialect recognises."""
         return unread_lines(self)
 
     @property
@@ -136,10 +136,10 @@ class LogHistory:
 
     @cached_property
     def off_day(self) -> str:
-        """Why there was nothing to consolidate; empty: there may have been.
+        """Why there was nothing to consolidate; empty: there may have been something.
 
-        The environment's `due` says so. Without one the coordinator's own words count; that nothing was started is
-        not a reason: it looks the same when the scheduler is down.
+        Taken from the environment's `due`; without one, from the coordinator's own log lines. That nothing was
+        started proves nothing: it looks the same when the scheduler is down.
         """
         has_services = self.platform.environment.services.is_named
         if has_services and self.consolidations:
@@ -150,41 +150,41 @@ class LogHistory:
         return self.no_games_on(None)
 
     def no_games_on(self, day: date | None) -> str:
-        """The coordinator's last line that nothing was due, on that date or any; empty: there is none.
+        """Return the coordinator's last line that nothing was due, on that date or any; empty: there is none.
 
-        A line is about the date that it names, or else about the one on which it was written.
+        A line is about the date that it names, or else about the date on which it was written.
         """
         environment = self.platform.environment
         coordinator, unit = environment.services.coordinator, environment.unit
-        said = [entry for entry in self.entries if entry.service == coordinator and says_nothing_due(entry, unit)]
+        lines = [entry for entry in self.entries if entry.service == coordinator and says_nothing_due(entry, unit)]
         if day is not None:
             local = zone(environment.timezone)
-            said = [each for each in said if (date_in(each.message) or each.timestamp.astimezone(local).date()) == day]
-        return f"{coordinator} says: {text_of(said[-1].message[:120])}" if said else ""
+            lines = [one for one in lines if (date_in(one.message) or one.timestamp.astimezone(local).date()) == day]
+        return f"{coordinator} logged: {text_of(lines[-1].message[:120])}" if lines else ""
 
     def count(self, kind: EventKind) -> int:
-        """How often it happened: a failure that several lines report happened once."""
+        """Return how often it happened; a failure that several lines report counts once."""
         if kind is EventKind.ACQUISITION_FAILED:
             return sum(kind in run.events for run in self.consolidations)
         return Counter(event.kind for event in self.events)[kind]
 
     def progress(self, run: Consolidation) -> Progress:
-        """How far it had come at the end of the period.
+        """Return how far it had come at the end of the period.
 
-        Silent for a lease, or replaced by others, means unfinished.
+        A run that was silent for a whole lease, or was replaced by another, is unfinished.
         """
         found = run.progress(self.until, self._lease_seconds)
         return Progress.UNFINISHED if found is Progress.RUNNING and self.is_replaced(run) else found
 
     def taken_at(self, run: Consolidation) -> datetime | None:
-        """When its lock was taken over or released by force; None: no line reports that."""
+        """Return when its lock was taken over or force-released; None: no line reports that."""
         acquired_at = run.at(EventKind.ACQUIRED)
         if acquired_at is None or not run.batch_id:
             return None
         return next((event.at for event in self.events if event.at >= acquired_at and _takes_from(run, event)), None)
 
     def is_replaced(self, run: Consolidation) -> bool:
-        """Whether it held the lock, and others took that away or consolidated its batch since."""
+        """Whether it held the lock, and another run has since taken it over or consolidated its batch."""
         acquired_at = run.at(EventKind.ACQUIRED)
         if acquired_at is None or not run.batch_id:
             return False
@@ -206,7 +206,7 @@ class LogHistory:
         return [run for run in self.consolidations if run.likely_game_date == game_date]
 
     def table(self, caption: str, runs: list[Consolidation]) -> Table:
-        """Consolidations with what each took, newest first."""
+        """Return a table of consolidations with their durations, newest first."""
         timezone = self.platform.environment.timezone
         columns = (
             "Started",
@@ -239,18 +239,18 @@ class LogHistory:
 
 
 def says_nothing_due(entry: LogEntry, unit: str) -> bool:
-    """Whether the line says that there are no units. That other things were not found does not: a feed may be down."""
+    """Whether the line says that there are no units. Other things may be missing because a feed is down."""
     return any(words in entry.message for words in nothing_due(unit))
 
 
 def nothing_due(unit: str) -> tuple[str, ...]:
-    """``No games`` as services write it, whose readers find text letter by letter; empty: the unit has no name."""
+    """Return the spellings of ``No games``, since log readers match case; empty: the unit has no name."""
     words = f"no {plural(unit)}"
     return (words, words.capitalize(), words.upper()) if unit else ()
 
 
 def _takes_from(run: Consolidation, event: Event) -> bool:
-    """Whether the lock of that batch or, where the line names none, of that date was taken away."""
+    """Whether the event took the lock from that batch or, if the line names no batch, from that date."""
     if event.kind not in (EventKind.TOOK_OVER, EventKind.FORCE_RELEASED):
         return False
     if event.batch_id:

@@ -1,4 +1,4 @@
-"""Which run a line belongs to: runs are joined from events, each line to the run that waits for it."""
+"""Joins log events to runs: each line goes to the run that expects it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lib.operations.logs.events import EXPECTED_ORDER, Event, EventKind
 from lib.operations.logs.timeline import FAILURES, RESULTS, Consolidation
 
 _ONE_CONSOLIDATION = timedelta(hours=1)
-_RETOLD_WITHIN = timedelta(seconds=10)
+_REPEATED_WITHIN = timedelta(seconds=10)
 
 _ENDED_BY = frozenset({EventKind.ACQUISITION_FAILED, EventKind.LOST})
 _COMPLETE = frozenset(EXPECTED_ORDER)
@@ -18,7 +18,7 @@ _MAY_COME_LATE = frozenset(
 )
 _REPEATED = frozenset({EventKind.WAITING, EventKind.LOCK_SERVICE_ERROR, EventKind.CLEANED})
 _BEGIN = frozenset({EventKind.TRIGGERED, EventKind.STARTING, EventKind.ACQUIRING})
-# A line of these alone shows no consolidation.
+# A line of these kinds alone does not begin a consolidation.
 _OPENS_NONE = frozenset(
     {
         *_REPEATED,
@@ -46,7 +46,7 @@ _CHECKED = (EventKind.VALIDATED, EventKind.INACTIVE_DUPLICATES, EventKind.NOT_VA
 _NO_ROWS = (EventKind.NOTHING_STAGED, EventKind.ALREADY_DONE, EventKind.MERGE_EMPTY, EventKind.MERGE_FAILED)
 _HELD = (EventKind.ACQUIRED, EventKind.LOCK_DISABLED)
 _LOCK_GONE = (EventKind.RELEASED, EventKind.ALREADY_RELEASED, EventKind.NO_LOCK, EventKind.RELEASE_FAILED)
-# After which line of its run a line comes.
+# The lines of a run that each line may follow.
 _AFTER: Mapping[EventKind, Sequence[EventKind]] = {
     EventKind.STARTING: _CALLED[:1],
     EventKind.ACQUIRING: _CALLED,
@@ -87,12 +87,12 @@ _ORDER = (
     EventKind.VALIDATION_FAILED,
     *_LOCK_GONE,
 )
-# Loggers write several lines within a microsecond, and stores return those in any order.
+# Loggers write several lines within one microsecond, and stores return them in any order.
 _RANKS = {kind: _ORDER.index(kind) if kind in _ORDER else len(_ORDER) for kind in EventKind}
 
 
 def build_timeline(events: Iterable[Event]) -> list[Consolidation]:
-    """The consolidations that the events report, by their start; events of one moment may come in any order."""
+    """Return the consolidations that the events report, by start; events with the same time may be in any order."""
     runs: list[Consolidation] = []
     by_instance: dict[tuple[str, str], list[Consolidation]] = {}
     for event in sorted(events, key=lambda event: (event.at, _RANKS[event.kind])):
@@ -114,7 +114,7 @@ def build_timeline(events: Iterable[Event]) -> list[Consolidation]:
 
 
 def _own_run(event: Event, runs: Sequence[Consolidation]) -> Consolidation | None:
-    """The run that the line fits best, the youngest of those that it fits as well."""
+    """Return the run that the line fits best; if several fit equally well, the youngest."""
     possible = [run for run in reversed(runs) if _can_be_of(event, run)]
     return max(possible, key=lambda run: _fit(event, run), default=None)
 
@@ -123,22 +123,22 @@ def _fit(event: Event, run: Consolidation) -> tuple[bool, bool, bool, bool]:
     is_of_batch = bool(event.batch_id) and event.batch_id == run.batch_id
     is_of_date = bool(event.game_date) and event.game_date == run.game_date
     is_of_rows = event.rows is not None and event.rows == run.rows
-    return _is_retold(event, run), is_of_batch, _comes_next(event, run), is_of_date or is_of_rows
+    return _is_repeated(event, run), is_of_batch, _comes_next(event, run), is_of_date or is_of_rows
 
 
 def _can_be_of(event: Event, run: Consolidation) -> bool:
-    """Whether nothing that the line says is of another run, and this one has not logged such a line yet."""
+    """Whether nothing in the line belongs to another run, and this run has not logged such a line yet."""
     if event.batch_id and run.batch_id and event.batch_id != run.batch_id:
         return False
     if event.game_date and run.game_date and event.game_date != run.game_date:
         return False
     if event.kind in run.events and event.kind not in _REPEATED:
-        return _is_retold(event, run)
+        return _is_repeated(event, run)
     if event.kind in _BEGIN:
         return bool(run.batch_id) and event.batch_id == run.batch_id and _comes_next(event, run)
     if run.has(*_ENDED_BY, EventKind.RELEASED) and event.kind not in _MAY_COME_LATE:
         return False
-    return bool(event.batch_id) or not run.batch_id or _comes_next(event, run) or _is_retold(event, run)
+    return bool(event.batch_id) or not run.batch_id or _comes_next(event, run) or _is_repeated(event, run)
 
 
 def _comes_next(event: Event, run: Consolidation) -> bool:
@@ -146,25 +146,25 @@ def _comes_next(event: Event, run: Consolidation) -> bool:
     return run.latest in _AFTER.get(event.kind, ()) or is_late
 
 
-def _is_retold(event: Event, run: Consolidation) -> bool:
-    """Whether it reports the end of the run once more: callers do, in other words."""
-    if event.kind not in RESULTS or event.at - run.last_at > _RETOLD_WITHIN:
+def _is_repeated(event: Event, run: Consolidation) -> bool:
+    """Whether it reports the end of the run a second time, as callers do in other words."""
+    if event.kind not in RESULTS or event.at - run.last_at > _REPEATED_WITHIN:
         return False
     has_ended = run.has(EventKind.CONSOLIDATED) if event.kind is EventKind.CONSOLIDATED else run.failure is not None
     return has_ended and event.anchor not in run.results
 
 
 def _is_over(run: Consolidation, at: datetime) -> bool:
-    """Whether no further line can be its own."""
+    """Whether no further line can belong to it."""
     has_ended = run.has(*_ENDED_BY) or run.events.keys() >= _COMPLETE
-    return at - run.last_at > (_RETOLD_WITHIN if has_ended else _ONE_CONSOLIDATION)
+    return at - run.last_at > (_REPEATED_WITHIN if has_ended else _ONE_CONSOLIDATION)
 
 
 def _is_announced(run: Consolidation) -> bool:
-    """Whether no line shows more than that the batch is complete, or that its consolidation starts."""
+    """Whether its lines show only that the batch is complete, or that its consolidation is starting."""
     return not run.events.keys() - set(_CALLED)
 
 
 def _ran_elsewhere(run: Consolidation, ran_at: datetime | None) -> bool:
-    """Whether it was only announced here, and another instance consolidated the batch: last at that moment."""
+    """Whether it was only announced here, and another instance, last at `ran_at`, consolidated the batch."""
     return bool(run.batch_id) and _is_announced(run) and ran_at is not None and ran_at >= run.started_at

@@ -1,7 +1,7 @@
-"""The services' log lines, read back as events.
+"""Parses the services' log lines into events.
 
-Services add prefixes, and write each warning to stdout and to stderr. A line is hostile input: it is cut, only
-matched, and never run through a pattern that could blow up.
+Services add prefixes, and write each warning to stdout and to stderr. A line is hostile input: it is truncated, and
+matched only by patterns whose cost is bounded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lib.ports.logs import ERROR_SEVERITIES, LogEntry
 ERROR_WORDS = ("ERROR", "CRITICAL", "Traceback (most recent call last)", "Exception")
 
 _COPIES_WITHIN = timedelta(seconds=0.1)
-# Services log these as warnings or errors, whatever severity the line has.
+# Services log these as warnings or errors, whatever the line's severity.
 _WARNED = frozenset(
     {
         EventKind.VALIDATION_FAILED,
@@ -34,9 +34,9 @@ _WARNED = frozenset(
         EventKind.SCHEMA_MISMATCH,
     }
 )
-# A line with this meaning is no error, whatever it was logged as: what is wrong is another line's to say.
+# A line with this meaning is not an error, whatever its severity: another line reports the cause.
 _NO_ERROR = frozenset({EventKind.DETAIL, EventKind.WAITING})
-# As Python's logging writes its records: `asctime - module - LEVEL - `, or `LEVEL:module:` by default.
+# The prefixes of Python's logging: `asctime - module - LEVEL - `, or `LEVEL:module:` by default.
 _PREFIX = re.compile(
     r"(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[,.]\d{1,9}+)?+ - [\w.]{1,200}+ - )?+"
     r"(DEBUG|INFO|WARNING|ERROR|CRITICAL)(?: - |:[\w.]{1,200}+:)",
@@ -45,17 +45,17 @@ _PREFIX = re.compile(
 _LOCK_SERVICE = re.compile(r"firestore|consolidation_lock|heartbeat of consolidation|lock (?:file|service|store)", re.I)
 _REFUSAL = re.compile(r"quota exceeded|resource.?exhausted|permission.?denied|insufficient permissions", re.I)
 _FAULT = re.compile(r"quota|unavailable|failed|cannot be used", re.I)
-# An image without the client library is a fault of the deployment: the lock service was never asked.
+# A missing client library is a fault of the deployment: the lock service was never called.
 _NOT_INSTALLED = re.compile(r"ModuleNotFoundError|ImportError")
 
 
 def parse_events(entries: Iterable[LogEntry], dialects: Dialects) -> list[Event]:
-    """The events among the lines, in their order; a warning that was written twice counts once."""
+    """Return the events in the lines, in order; a warning that was written twice counts once."""
     return [event for entry in without_copies(entries, dialects) if (event := dialects.event(entry))]
 
 
 def without_copies(entries: Iterable[LogEntry], dialects: Dialects) -> Iterator[LogEntry]:
-    """The lines, each warning once: services write those to stdout and to stderr, two copies of each."""
+    """Yield the lines, each warning once: services write warnings to both stdout and stderr."""
     last_seen: dict[tuple[str, str, str], datetime] = {}
     for entry in entries:
         if is_warning(entry, dialects):
@@ -68,19 +68,19 @@ def without_copies(entries: Iterable[LogEntry], dialects: Dialects) -> Iterator[
 
 
 def level_of(entry: LogEntry) -> str:
-    """The line's severity; of a plain text line, the one in its prefix, else ``DEFAULT``."""
+    """Return the line's severity; for a plain text line, the level in its prefix, else ``DEFAULT``."""
     found = _PREFIX.match(entry.message) if entry.severity == "DEFAULT" else None
     return found[1] if found else entry.severity
 
 
 def without_prefix(message: str) -> str:
-    """The line without the time, module and level that a logger writes before it."""
+    """Return the line without the time, module and level that a logger writes before it."""
     found = _PREFIX.match(message)
     return message[found.end() :] if found else message
 
 
 def is_warning(entry: LogEntry, dialects: Dialects) -> bool:
-    """Whether the line was logged as a warning or worse, by severity or by its words."""
+    """Whether the line is a warning or worse, by its severity or its words."""
     if level_of(entry) == "WARNING" or _says_error(entry):
         return True
     found = dialects.found(entry.message)
@@ -88,7 +88,7 @@ def is_warning(entry: LogEntry, dialects: Dialects) -> bool:
 
 
 def is_error(entry: LogEntry, dialects: Dialects) -> bool:
-    """Whether the line is an error, by severity or, in plain text lines, by its prefix or its words."""
+    """Whether the line is an error, by its severity or, for plain text, by its prefix or words."""
     if not _says_error(entry):
         return False
     found = dialects.found(entry.message)
@@ -103,9 +103,9 @@ def _says_error(entry: LogEntry) -> bool:
 
 
 def is_lock_service_error(entry: LogEntry, dialects: Dialects) -> bool:
-    """Whether the line says that the lock service refused or did not answer (quota, permission).
+    """Whether the line reports that the lock service refused or did not answer (quota, permission).
 
-    That a lock is held by another is not an error of the lock service.
+    A lock that another run holds is not an error of the lock service.
     """
     message, found = entry.message[:LONGEST_MESSAGE], dialects.found(entry.message)
     kind = found[1] if found else None
@@ -115,5 +115,5 @@ def is_lock_service_error(entry: LogEntry, dialects: Dialects) -> bool:
         return False
     if kind is EventKind.ACQUISITION_FAILED:
         return bool(_REFUSAL.search(message)) and "is held by" not in message
-    # Services write plain text without a severity; a refusal is one whatever it was logged as.
+    # Services write plain text without a severity; a refusal counts whatever its severity.
     return bool(_REFUSAL.search(message)) or (is_warning(entry, dialects) and bool(_FAULT.search(message)))

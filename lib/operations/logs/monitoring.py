@@ -1,6 +1,6 @@
-"""What the logs of a period say about consolidations and errors: the checks of day 1.
+"""Consolidations and errors in the logs of a period: the day-1 checks.
 
-Where nothing is logged at all, it means nothing that no consolidation and no error was seen.
+If a service logged nothing at all, the absence of consolidations and errors proves nothing.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ if TYPE_CHECKING:
 LOGS = Question(
     "logs",
     "Logs of the services",
-    affects="the checks that read this service's logs: they see nothing",
+    affects="the checks that read this service's logs: they have no data",
     can_wait="yes: no row depends on it",
 )
 CONSOLIDATIONS = Question(
     "consolidations",
     "Consolidations",
-    affects="the batches that are named: their rows may be missing, late or written twice",
-    can_wait="until readers need the rows: what was not merged is kept in staging",
+    affects="the named batches: their rows may be missing, late or written twice",
+    can_wait="until readers need the rows: unmerged rows are kept in staging",
 )
 ERRORS = Question(
     "errors",
     "Errors",
-    affects="what the service did when it logged them",
-    can_wait="until somebody has read them: a line alone does not say what it stopped",
+    affects="whatever the service was doing when it logged them",
+    can_wait="until someone has read them: a line alone does not show what failed",
 )
 _REPAIRS = ("repair_", "undo_")
 _BROKEN = (EventKind.MERGE_FAILED, EventKind.MERGE_EMPTY, EventKind.CONSOLIDATION_FAILED)
@@ -57,17 +57,16 @@ _VARIABLE_PART = re.compile(r"\d+|[0-9a-f]{8,}")
 
 @section(LOGS)
 def log_freshness(scope: Scope) -> Section:
-    """When each service last logged anything, against the period that is looked at."""
+    """Report when each service last logged anything, and whether that is within the period."""
     services = scope.platform.environment.services.both
     return Section(tuple(freshness_check(scope.history, service) for service in services))
 
 
 def freshness_check(history: LogHistory, service: str) -> Check:
-    """PASS when the service logged in the period, else UNKNOWN. Raises `SourceUnavailable`.
+    """Return PASS if the service logged in the period, else UNKNOWN. Raises `SourceUnavailable`.
 
-    Workers run only when there is work: on a date without work their silence is in order. Where the calendar wants
-    no rows, so is the coordinator's.
-    A line of the future is UNKNOWN too: behind it nobody sees whether newer ones come.
+    Workers run only when there is work, so on a date without work they may be silent. Where the calendar expects no
+    rows, the coordinator may be silent too. A line with a time in the future is also UNKNOWN: it hides newer ones.
     """
     environment = history.platform.environment
     role = environment.services.role_of(service)
@@ -76,29 +75,29 @@ def freshness_check(history: LogHistory, service: str) -> Check:
     newest = history.newest(service)
     is_silent = newest is None or newest < history.since
     if is_silent and history.off_day and (service != environment.services.coordinator or history.expected.is_by_intent):
-        return question.on({}, commands).passes(f"silent, as it should be: {history.off_day}")
+        return question.on({}, commands).passes(f"silent, as expected: {history.off_day}")
     if newest is None:
-        step = "Find out why its logs are not collected; until then the log checks of every runbook are blind."
-        return question.on({}, commands).unknown(f"nothing was logged by it in {LOGS_ARE_KEPT.days} days", step)
+        step = "Find out why its logs are not collected; until then, no runbook can check them."
+        return question.on({}, commands).unknown(f"no log lines in {LOGS_ARE_KEPT.days} days", step)
     age_seconds = (history.until - newest).total_seconds()
     evidence: dict[str, Value] = {"last line": local_time(newest, environment.timezone)}
     if history.is_in_future(newest):
-        step = "A clock or a line is wrong; until that time see by hand whether newer lines come."
+        step = "A clock or a line is wrong; until that time, check by hand whether newer lines arrive."
         ahead = spoken_seconds(-age_seconds)
-        summary = f"its last line is {ahead} in the future, which hides when it really logged last"
+        summary = f"its last line is {ahead} in the future, which hides its real last line"
         return question.on(evidence, commands).unknown(summary, step)
     age_seconds = max(0.0, age_seconds)
     question = question.on({**evidence, "age": seconds(age_seconds)}, commands)
     if newest < history.since:
-        step = "Either the service does not run, or its logs are not collected: see its revisions first."
+        step = "Either the service is not running, or its logs are not collected: check its revisions first."
         return question.unknown(f"silent for {spoken_seconds(age_seconds)}", step, since=newest)
     return question.passes(f"last line {spoken_seconds(age_seconds)} ago")
 
 
 def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
-    """UNKNOWN, and whether that is because nothing is logged at all. Raises `SourceUnavailable`.
+    """Return UNKNOWN, and whether that is because nothing is logged at all. Raises `SourceUnavailable`.
 
-    PASS when there was nothing to consolidate; those that never merged are named, and dates whose rows are missing.
+    PASS if there was nothing to consolidate. Consolidations that never merged, and dates without rows, are named.
     """
     environment = history.platform.environment
     service = environment.services.coordinator
@@ -109,36 +108,34 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
     question = question.on(fresh.evidence, [history.platform.commands.read_logs(service)])
     if runs := history.consolidations:
         end = runs[-1].failure.kind if runs[-1].failure else history.progress(runs[-1])
-        summary = f"none of {len(runs)} logged {period} merged: {batch_names(runs)} ({end})"
-        return question.unknown(summary, "See why in the table of consolidations: runbook run day1_monitoring")
+        summary = f"{counted(len(runs), 'consolidation')} logged {period}, none merged: {batch_names(runs)} ({end})"
+        return question.unknown(summary, "See the reason in the table of consolidations: runbook run day1_monitoring")
     if history.unread:
         summary = (
             f"no consolidation was logged {period} in a known dialect; "
-            f"{counted(len(history.unread), 'line')} may be of one"
+            f"{counted(len(history.unread), 'line')} may belong to one"
         )
-        return question.unknown(summary, "Save them, and see what is not understood: runbook dialect test FILE")
+        return question.unknown(summary, "Save them, and see what is not recognised: runbook dialect test FILE")
     if fresh.verdict is Verdict.PASS:
-        missing = f", and no rows of {history.expected.missing}" if history.expected.missing else ""
-        summary = f"no consolidation was logged {period}, though {service} logs{missing}"
-        return question.unknown(summary, "See whether rows were due, and whether a batch waits in staging.")
+        missing = f", and there are no rows of {history.expected.missing}" if history.expected.missing else ""
+        summary = f"no consolidation was logged {period}, though {service} is logging{missing}"
+        return question.unknown(summary, "Check whether rows were due, and whether a batch is waiting in staging.")
     summary = f"no consolidation was logged {period}; {service}: {fresh.summary}"
     return question.unknown(summary, fresh.next_step)
 
 
 def only_prints(history: LogHistory, question: Question) -> Check:
-    """UNKNOWN: the coordinator printed that it consolidated, and no line of the lock or the MERGE was collected."""
+    """Return UNKNOWN: the coordinator printed that it consolidated, but no line about lock or MERGE was collected."""
     runs = [run for run in history.consolidations if run.is_only_printed]
     service = history.platform.environment.services.coordinator
-    summary = f"only prints of {service} were collected: {batch_names(runs)}"
-    step = (
-        "Collect the lines of its loggers, too; until then nothing shows the lock, the MERGE's time or the validation."
-    )
+    summary = f"only print output of {service} was collected: {batch_names(runs)}"
+    step = "Collect its logger output too; until then, the lock, the MERGE duration and the validation are not known."
     return question.on({}, [history.platform.commands.read_any_log(service)]).unknown(summary, step)
 
 
 @section(CONSOLIDATIONS)
 def consolidations(scope: Scope) -> Section:
-    """Every consolidation of the period with its durations and how it ended."""
+    """Show every consolidation of the period with its durations and its result."""
     history = scope.history
     runs = history.consolidations
     check = _ended_check(history, scope.duplicates) if runs else no_consolidation_seen(history, CONSOLIDATIONS)
@@ -152,9 +149,9 @@ def _ended_check(history: LogHistory, counts: DuplicateCounts) -> Check:
     states = Counter(history.progress(run) for run in runs)
     at_once = overlapping_merges(runs)
     evidence: dict[str, Value] = {str(state): count for state, count in states.items()}
-    evidence["two at once for one date"] = len(at_once)
+    evidence["overlapping pairs"] = len(at_once)
     if at_once:
-        evidence["ran at once"] = [_described(pair) for pair in at_once[:5]]
+        evidence["overlaps"] = [_described(pair) for pair in at_once[:5]]
     question = CONSOLIDATIONS.on(evidence, [commands.read_logs(history.platform.environment.services.coordinator)])
     if invalid := invalid_runs(runs):
         return invalid_check(question, invalid, counts)
@@ -162,26 +159,27 @@ def _ended_check(history: LogHistory, counts: DuplicateCounts) -> Check:
     if broken := [run for run in failed if not _is_merged_since(run, runs)]:
         summary = f"{len(broken)} merged nothing: {batch_names(broken)}"
         reason = f"; {broken[-1].failure.in_words}" if broken[-1].failure else ""
-        step = "Their staging tables are kept: mend the cause, consolidate again."
+        step = "Their staging tables are kept: fix the cause, then consolidate again."
         return question.fails(f"{summary}{reason}", step, since=min(run.started_at for run in broken))
     by_state = {state: [run for run in runs if history.progress(run) is state] for state in Progress}
     idle = [run for run in by_state[Progress.NO_MERGE] if not run.batch_id.startswith(_REPAIRS)]
     see_locks = f"See who holds the lock: {commands.run('stuck_lock_release')}"
-    see_both = f"Find what started both, and whether rows are there twice: {_diagnose(commands, at_once)}"
-    see_staging = f"See whether their batches wait in staging: {commands.run('consolidation_timeout')}"
+    see_both = f"Find out what started both, and check for duplicates: {_diagnose(commands, at_once)}"
+    see_staging = f"Check whether their batches are waiting in staging: {commands.run('consolidation_timeout')}"
+    pairs = "pair" if len(at_once) == 1 else "pairs"
     troubles = [
-        (by_state[Progress.UNFINISHED], "ended without a word", see_locks),
-        ([pair[0] for pair in at_once], "ran at once with another of their date", see_both),
+        (by_state[Progress.UNFINISHED], "stopped without logging a result", see_locks),
+        ([pair[0] for pair in at_once], f"{pairs} of consolidations overlapped on the same date", see_both),
         (
             _unchecked(runs),
-            "merged unchecked: the validation could not run",
-            f"Look for duplicates of the date: {commands.run('duplicate_diagnosis')}",
+            "merged, but the validation could not run",
+            f"Check the date for duplicates: {commands.run('duplicate_diagnosis')}",
         ),
         (_unreleased(runs), "could not release the lock, which expires by itself", see_locks),
         (_robbed(runs), "found the lock gone when releasing it", see_locks),
         (_unstaged(runs), "found nothing staged, and no other run merged the batch", see_staging),
-        (idle, "released the lock without a MERGE", "Read their log for the reason; their staging is kept."),
-        (failed, "failed, and another run merged the batch since", "Read why, in the table of consolidations."),
+        (idle, "released the lock without a MERGE", "See their logs for the reason; their staging tables are kept."),
+        (failed, "failed, but another run merged the batch since", "See the reason in the table of consolidations."),
         (by_state[Progress.FAILED], "did not get the lock, or lost it", see_staging),
     ]
     for found, what, step in troubles:
@@ -212,13 +210,13 @@ def _robbed(runs: Sequence[Consolidation]) -> list[Consolidation]:
 
 
 def _unstaged(runs: Sequence[Consolidation]) -> list[Consolidation]:
-    """Those that found no staging tables, unless another run had merged the batch before."""
+    """Those that found no staging tables for a batch that no run has merged."""
     merged = {run.batch_id for run in runs if run.has_merge}
     return [run for run in runs if run.has(EventKind.NOTHING_STAGED) and run.batch_id not in merged]
 
 
 def _described(pair: tuple[Consolidation, Consolidation]) -> str:
-    """Which batches, on which instances, and how far apart."""
+    """Return the two batches, their instances, and how far apart they started."""
     first, second = pair
     apart = spoken_seconds(abs((second.started_at - first.started_at).total_seconds()))
     both = " and ".join(f"{run.batch_id or 'a batch'} on {run.instance or 'an unknown instance'}" for run in pair)
@@ -232,7 +230,7 @@ def _diagnose(commands: Commands, at_once: Sequence[tuple[Consolidation, Consoli
 
 @section(ERRORS)
 def errors(scope: Scope, history: LogHistory | None = None) -> Section:
-    """Error lines of each service, alike ones counted together; of the run's period or another one."""
+    """Show the error lines of each service, similar ones together, in the run's period or the given history."""
     seen = history or scope.history
     alike: dict[tuple[str, str], list[LogEntry]] = {}
     for entry in seen.errors:
@@ -257,17 +255,17 @@ def _error_check(history: LogHistory, service: str) -> Check:
         evidence: dict[str, Value] = {
             "lines": len(found),
             "in the last hour": recent,
-            "an hour before that, on average": round((len(found) - recent) / hours_before, 1),
+            "per hour before that, on average": round((len(found) - recent) / hours_before, 1),
             "last": text_of(found[-1].message),
         }
         verify = platform.commands.run("deploy_verify")
-        step = f"See whether its newest revision runs; errors that came with it are a reason to roll back: {verify}"
+        step = f"Check its newest revision; errors that began with it are a reason to roll back: {verify}"
         summary = f"{counted(len(found), 'error line')}, {recent} in the last hour"
         question = question.on(evidence, [platform.commands.read_errors(service)])
         return question.warns(summary, step, since=min(entry.timestamp for entry in found))
     fresh = freshness_check(history, service)
     if fresh.verdict is not Verdict.PASS:
-        summary = f"none seen, which means nothing: {fresh.summary}"
+        summary = f"none seen, but that proves nothing: {fresh.summary}"
         return question.on(fresh.evidence, fresh.commands).unknown(summary, fresh.next_step)
     question = question.on(fresh.evidence, [platform.commands.read_errors(service)])
     return question.passes(f"none; {fresh.summary}")

@@ -1,7 +1,7 @@
-"""Consolidations put together again from the lines that they logged.
+"""Consolidations, reconstructed from the lines that they logged.
 
-A run of one instance is joined by what its lines share: the batch, the date (which a lock key carries, too) and
-the time. A line that names no batch belongs to the run that waits for just such a line (`lib.operations.logs.joining`).
+Lines of one instance are joined by what they share: the batch, the date (which a lock key also contains) and the
+time. A line that names no batch belongs to the run that expects such a line (`lib.operations.logs.joining`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lib.words.brief import brief
 from lib.words.dates import date_in
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-# Each of them ends a run without its rows in the table, or with rows in it that should not be there.
+# Each of these ends a run without its rows in the table, or with rows that should not be there.
 FAILURES = frozenset(
     {
         EventKind.VALIDATION_FAILED,
@@ -35,7 +35,7 @@ _LOCK_GONE = frozenset({EventKind.RELEASED, EventKind.ALREADY_RELEASED, EventKin
 
 
 class Progress(StrEnum):
-    """How far a consolidation came."""
+    """How far a consolidation got."""
 
     COMPLETED = "completed"
     REPEATED = "already consolidated"
@@ -51,14 +51,14 @@ class Consolidation:
     """One consolidation as its log lines describe it.
 
     Attributes:
-        service: Which service ran it.
-        instance: Which instance of it; empty when unknown.
+        service: The service that ran it.
+        instance: The service's instance; empty when unknown.
         batch_id: The batch; empty when no line named it.
         game_date: The date; None when no line named it.
-        events: Its lines by kind, the first of each, in the order they came.
-        last_at: When the last of its lines was logged.
-        results: The words of the lines that reported how it ended.
-        dialects: How many of its lines each dialect reads.
+        events: The first line of each kind, in the order in which they were logged.
+        last_at: When its last line was logged.
+        results: The words of the lines that reported its result.
+        dialects: How many of its lines each dialect recognises.
     """
 
     service: str
@@ -73,7 +73,7 @@ class Consolidation:
     __repr__ = brief("batch_id", "started_at", "latest")
 
     def add(self, event: Event) -> None:
-        """Take the line as one of this run."""
+        """Add a line to this run."""
         self.events.setdefault(event.kind, event)
         self.last_at = event.at
         self.batch_id = self.batch_id or event.batch_id
@@ -96,12 +96,12 @@ class Consolidation:
 
     @property
     def latest(self) -> EventKind:
-        """What its latest line of a new kind says."""
+        """The meaning of its latest line of a new kind."""
         return next(reversed(self.events))
 
     @property
     def likely_game_date(self) -> date | None:
-        """The date that a line named, else the one in the batch's id."""
+        """The date that a line named, else the date in the batch's id."""
         return self.game_date or date_in(self.batch_id)
 
     @property
@@ -122,7 +122,7 @@ class Consolidation:
 
     @property
     def duplicates(self) -> int | None:
-        """Duplicate keys that its validation reported; None: no validation that ran, or no figure."""
+        """Duplicate keys that its validation reported; None: no validation ran, or it gave no figure."""
         if failed := self.events.get(EventKind.VALIDATION_FAILED):
             return failed.duplicates or 1
         if self.has(EventKind.NOT_VALIDATED):
@@ -139,14 +139,14 @@ class Consolidation:
 
     @property
     def counts_from(self) -> CountsFrom:
-        """Where the duration of its MERGE begins, in the dialect that reads most of its lines."""
-        told = self.events[EventKind.MERGED].counts_from
-        dialect = max(told, key=lambda name: self.dialects[name], default="")
-        return told.get(dialect, CountsFrom.MERGE)
+        """When the duration of its MERGE begins, by the dialect that recognises most of its lines."""
+        by_dialect = self.events[EventKind.MERGED].counts_from
+        dialect = max(by_dialect, key=lambda name: self.dialects[name], default="")
+        return by_dialect.get(dialect, CountsFrom.MERGE)
 
     @property
     def merge_seconds(self) -> float | None:
-        """Of the MERGE alone: a wait for the lock is not in it."""
+        """Duration of the MERGE alone, without a wait for the lock."""
         merged = self.events.get(EventKind.MERGED)
         if merged is None:
             return None
@@ -161,9 +161,9 @@ class Consolidation:
 
     @property
     def work_seconds(self) -> float | None:
-        """From the acquisition to the last line: what it took without waiting for others.
+        """Duration from the acquisition to the last line, without waiting for others.
 
-        Where no lock line was logged, the time of the MERGE.
+        If no lock line was logged, the duration of the MERGE.
         """
         acquired_at = self.at(EventKind.ACQUIRED)
         if acquired_at is None or EventKind.MERGED not in self.events:
@@ -178,7 +178,7 @@ class Consolidation:
         return max(0.0, (ended_at - started_at).total_seconds())
 
     def progress(self, now: datetime, silent_after_seconds: float) -> Progress:
-        """How far it has come; without a line for that long it counts as unfinished."""
+        """Return how far it has got; after `silent_after_seconds` without a line it is unfinished."""
         for known, is_so in (
             (Progress.FAILED, self.failure is not None),
             (Progress.COMPLETED, self._is_complete),
@@ -195,7 +195,7 @@ class Consolidation:
     def _is_complete(self) -> bool:
         if self.has(EventKind.MERGED):
             return self.has(*_LOCK_GONE, EventKind.CONSOLIDATED) or not self.has_lock_lines
-        # The coordinator reports success with 0 rows, too, when it found nothing to merge.
+        # The coordinator also reports success, with 0 rows, when it found nothing to merge.
         return self.has(EventKind.CONSOLIDATED) and bool(self.rows)
 
     @property
@@ -204,7 +204,7 @@ class Consolidation:
 
     @property
     def is_only_printed(self) -> bool:
-        """Whether only the coordinator's own prints were collected: nothing shows what the lock did."""
+        """Whether only the coordinator's print output was collected, so nothing shows what the lock did."""
         return self.has(*_PRINTS) and not self.has(*(kind for kind in EventKind if kind not in _PRINTS | FAILURES))
 
     @property
@@ -213,31 +213,31 @@ class Consolidation:
 
     @property
     def merged_without_lock(self) -> bool:
-        """Whether its MERGE ran though no line shows that it held the lock, and such lines were collected."""
+        """Whether its MERGE ran and no line shows that it held the lock."""
         return self.has(EventKind.MERGING, EventKind.MERGED) and not self.has(EventKind.ACQUIRED)
 
     @property
     def is_in_order(self) -> bool:
-        """Whether its lines came in the order in which they should."""
+        """Whether its lines are in the expected order."""
         ranks = [EXPECTED_ORDER.index(kind) for kind in self.events if kind in EXPECTED_ORDER]
         return ranks == sorted(ranks)
 
     @property
     def missing(self) -> tuple[EventKind, ...]:
-        """Lines that should have come and did not; inactive duplicates end a validation as its passing does."""
+        """Expected lines that are missing; a validation may end with inactive duplicates instead of passing."""
         ended = EventKind.VALIDATED if self.has(EventKind.INACTIVE_DUPLICATES) else None
         return tuple(kind for kind in EXPECTED_ORDER if kind not in self.events and kind is not ended)
 
 
 def batch_names(runs: Sequence[Consolidation]) -> str:
-    """The first three batches: ``b1, b2, b3 and 2 more``."""
-    names = list(dict.fromkeys(run.batch_id or "a batch without a name" for run in runs))
+    """Return the first three batches: ``b1, b2, b3 and 2 more``."""
+    names = list(dict.fromkeys(run.batch_id or "an unnamed batch" for run in runs))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(names[:3])}{more}"
 
 
 def overlapping_merges(runs: Sequence[Consolidation]) -> list[tuple[Consolidation, Consolidation]]:
-    """Pairs of consolidations of one date, or of one batch, whose MERGEs ran at once."""
+    """Return pairs of consolidations of one date, or of one batch, whose MERGEs overlapped."""
     merging = sorted(
         (run for run in runs if run.has(EventKind.MERGING, EventKind.MERGED)), key=lambda run: merge_interval(run)[0]
     )
@@ -256,7 +256,7 @@ def _is_same_work(first: Consolidation, second: Consolidation) -> bool:
 
 
 def merge_interval(run: Consolidation) -> tuple[datetime, datetime]:
-    """From when until when it was in its MERGE, by its lines; until its last one where none reports the end."""
+    """Return when its MERGE began and ended, by its lines; if no line reports the end, its last line."""
     merging_at = run.at(EventKind.MERGING)
     ended_at = run.at(EventKind.MERGED) or run.at(EventKind.MERGE_FAILED) or run.last_at
     if merging_at is None:

@@ -1,4 +1,4 @@
-"""Lines that speak of the lock, a MERGE or staging, and that no dialect reads: services change what they write."""
+"""Lines about the lock, a MERGE or staging that no dialect recognises: services change what they log."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 UNREAD = Question(
     "unread_lines",
-    "Lines that no dialect reads",
-    affects="the checks that read logs: what these lines mean is not counted",
+    "Unrecognised log lines",
+    affects="the checks that read logs: they do not count these lines",
     can_wait="yes: no row depends on it",
 )
-# As a log reader finds them: letter by letter.
+# In these spellings, since log readers match case.
 SUBJECT_WORDS = ("consolidation", "CONSOLIDATION", "MERGE", "staging", "Staging", "STAGING")
 
 _SUBJECT = re.compile(r"consolidation[ _]locks?|lock consolidation_|\bMERGE\b|(?-i:\b_?[Ss]taging|STAGING)", re.I)
-# A word with a figure in it, a figure, and what stands in quotes: they differ from line to line.
+# Words with digits, numbers and quoted text: they differ from line to line.
 _VARIABLE = re.compile(r"'[^']{0,200}'|\"[^\"]{0,200}\"|[\w.-]{0,200}\d[\w.-]{0,200}|[0-9a-f]{8,200}")
 _LONGEST_SHAPE = 200
 _KNOWN_FOR = timedelta(days=7)
@@ -42,17 +42,17 @@ _ENDS = FAILURES | {EventKind.NOT_VALIDATED, EventKind.LOCK_SERVICE_ERROR}
 
 
 def speaks_of_it(message: str) -> bool:
-    """Whether a line is about what the runbooks judge."""
+    """Whether a line is about the lock, a MERGE or staging."""
     return _SUBJECT.search(message[:LONGEST_MESSAGE]) is not None
 
 
 def shape_of(message: str) -> str:
-    """The line without its prefix, its figures and its names: alike lines have one shape."""
+    """Return the line without its prefix, numbers and names: similar lines have the same shape."""
     return _VARIABLE.sub("#", text_of(without_prefix(message[:LONGEST_MESSAGE]))[:_LONGEST_SHAPE])
 
 
 def unread_lines(history: LogHistory) -> list[LogEntry]:
-    """Such lines of the period, but for those that follow a failure at once: they are its details, like a traceback.
+    """Return such lines of the period, except those right after a failure: they are its details, like a traceback.
 
     Raises `SourceUnavailable`.
     """
@@ -70,7 +70,7 @@ def unread_lines(history: LogHistory) -> list[LogEntry]:
 
 
 def closes_nothing(history: LogHistory, run: Consolidation) -> bool:
-    """Whether the run fell silent, and lines that nobody can read followed in its instance: one may be its end."""
+    """Whether the run stopped logging, and unrecognised lines of its instance followed: one may be its end."""
     if history.progress(run) is not Progress.UNFINISHED:
         return False
     source = (run.service, run.instance)
@@ -78,9 +78,9 @@ def closes_nothing(history: LogHistory, run: Consolidation) -> bool:
 
 
 def unread_check(history: LogHistory) -> Check | None:
-    """UNKNOWN where such a line is an error, or may be the end of a run; WARN for a new shape; None: there are none.
+    """Return UNKNOWN if such a line is an error or may end a run; WARN for a new shape; None: there are none.
 
-    A shape that was already there in the week before is not new. Raises `SourceUnavailable`.
+    A shape that was logged in the week before is not new. Raises `SourceUnavailable`.
     """
     if not history.unread:
         return None
@@ -95,7 +95,7 @@ def unread_check(history: LogHistory) -> Check | None:
     }
     service = history.unread[-1].service
     question = UNREAD.on(evidence, [history.platform.commands.read_any_log(service)])
-    step = "Read them, and add what they mean to a dialect of the environment (params/dialects)."
+    step = "Read them, and add their meaning to one of the environment's dialects (params/dialects)."
     if unclosed:
         return question.unknown(
             f"{counted(len(history.unread), 'line')}; one may be the end of {batch_names(unclosed)}", step
@@ -105,12 +105,12 @@ def unread_check(history: LogHistory) -> Check | None:
             f"{counted(len(failing), 'error line')}, the last: {text_of(failing[-1].message[:160])}", step
         )
     if new:
-        return question.warns(f"{counted(len(history.unread), 'line')}, new shapes: {len(new)}", step)
-    return question.passes(f"{counted(len(history.unread), 'line')}, none of a new shape and none an error")
+        return question.warns(f"{counted(len(history.unread), 'line')}, {counted(len(new), 'new shape')}", step)
+    return question.passes(f"{counted(len(history.unread), 'line')}, no new shapes and no errors")
 
 
 def unread_table(history: LogHistory) -> Table:
-    """The shapes with how often they came, the most frequent first."""
+    """Return a table of the shapes and how often each was logged, the most frequent first."""
     times = Counter(shape_of(entry.message) for entry in history.unread)
     last = {shape_of(entry.message): entry for entry in history.unread}
     zone = history.platform.environment.timezone
@@ -118,12 +118,12 @@ def unread_table(history: LogHistory) -> Table:
         (last[shape].service, count, local_time(last[shape].timestamp, zone), last[shape].message)
         for shape, count in times.most_common()
     ]
-    note = "They speak of the lock, a MERGE or staging. Alike lines are counted together."
+    note = "Lines about the lock, a MERGE or staging. Similar lines are counted together."
     return Table(UNREAD.name, ("Service", "Times", "Last", "Last line"), rows, note, shown=15)
 
 
 def _known_shapes(history: LogHistory) -> set[str]:
-    """Those of the week before."""
+    """Return the shapes of the week before."""
     before: Iterable[LogEntry] = history.platform.logs.entries(
         history.platform.environment.services.both,
         since=history.since - _KNOWN_FOR,

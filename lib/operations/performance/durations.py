@@ -26,26 +26,26 @@ from lib.words.quantities import Quantity, Value, percent, seconds, spoken_secon
 DURATIONS = Question(
     "durations",
     "Durations",
-    affects="the comparison of durations: it has no figures",
+    affects="the comparison of durations, which has no data",
     can_wait="yes: no row depends on it",
 )
 UNDER_LIMIT = Question(
     "under_limit",
     "Under the limit",
-    affects="the batches that wait for the lock behind a slow one",
+    affects="batches that wait for the lock behind a slow one",
     can_wait="as long as they still get the lock",
 )
 SLOWDOWN = Question(
     "slowdown",
-    "Slower than before",
+    "MERGE duration",
     affects="each consolidation, and the batches that wait for it",
-    can_wait="yes: it costs time, and no row",
+    can_wait="yes: it costs time but loses no rows",
 )
 TREND = Question(
     "duration_trend",
-    "Trend since the lock",
+    "Duration trend",
     affects="each consolidation, more with each week",
-    can_wait="yes, for the weeks that it takes",
+    can_wait="yes, until durations reach the limit",
 )
 _LEFT_OUT, _NEVER_ENDED = "left out, MERGE without the lock", "left out, never ended"
 _A_WEEK = "s a week"
@@ -55,12 +55,12 @@ _NOTICED_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Review:
-    """The consolidations of a period, parted at the deployment of the lock.
+    """The consolidations of a period, before and after the lock was deployed.
 
     Attributes:
-        scope: The run, whose period it is.
-        fix_date: The first day with the lock; None: that of the first lock line of the period.
-        tolerated_percent: How much slower is not yet slower.
+        scope: The run, with its period.
+        fix_date: The first day with the lock; None: the day of the first lock line in the period.
+        tolerated_percent: A slowdown up to this much does not count, in percent.
     """
 
     scope: Scope = field(repr=False)
@@ -77,12 +77,12 @@ class Review:
 
     @property
     def limit_seconds(self) -> float:
-        """What a consolidation should take less than."""
+        """How long a consolidation may take."""
         return threshold(self.history.platform.environment, "normal_duration")
 
     @cached_property
     def fixed_at(self) -> datetime:
-        """The moment that parts before from after."""
+        """When the lock was deployed: the boundary between before and after."""
         if self.fix_date is not None:
             return start_of(self.fix_date, self.history.platform.environment.timezone)
         locked = [run.started_at for run in self.history.consolidations if run.has_lock_lines]
@@ -94,7 +94,7 @@ class Review:
 
     @cached_property
     def after(self) -> list[Consolidation]:
-        """Those that held the lock: a MERGE without it is old code that still served."""
+        """Those that held the lock: a MERGE without it came from an old revision."""
         since = [run for run in self._finished if run.started_at >= self.fixed_at]
         return [run for run in since if not run.merged_without_lock]
 
@@ -105,13 +105,13 @@ class Review:
 
     @property
     def never_ended(self) -> list[Consolidation]:
-        """MERGEs since the lock was deployed that fell silent: they have no duration."""
+        """MERGEs since the lock was deployed that stopped logging, so they have no duration."""
         since = [run for run in self.history.merges if run.started_at >= self.fixed_at]
         return [run for run in since if self.history.progress(run) is Progress.UNFINISHED]
 
     @property
     def hanging(self) -> list[Consolidation]:
-        """Those of them that may still be at it: nobody took their lock or consolidated their batch."""
+        """Those of them that may still be running: nothing took over their lock or consolidated their batch."""
         return [run for run in self.never_ended if not self.history.is_replaced(run)]
 
     @property
@@ -120,13 +120,16 @@ class Review:
 
 
 def checked_review(scope: Scope, fix_date: str, tolerated_percent: float) -> Review:
-    """The review that the parameters ask for, see `Review`; `fix_date` as `resolve_game_date` takes it, or empty.
+    """Check the parameters and return the review that they ask for, see `Review`.
+
+    Args:
+        fix_date: As `resolve_game_date` takes it, or empty.
 
     Raises:
-        UserError: They make no sense.
+        UserError: A parameter is out of range, or `fix_date` is in the future.
     """
     if not 0 <= tolerated_percent < 10_000:
-        raise UserError(f"tolerated_slowdown_percent is {tolerated_percent:g}; write a number from 0 up")
+        raise UserError(f"tolerated_slowdown_percent must be 0 or more and less than 10,000, got {tolerated_percent:g}")
     timezone = scope.platform.environment.timezone
     day = resolve_game_date(fix_date, timezone, now=scope.now) if fix_date.strip() else None
     if day is not None and start_of(day, timezone) > scope.now:
@@ -136,7 +139,7 @@ def checked_review(scope: Scope, fix_date: str, tolerated_percent: float) -> Rev
 
 @section(DURATIONS)
 def durations(review: Review) -> Section:
-    """p50, p95 and the longest, before and after, and after split into its parts."""
+    """Show p50, p95 and the longest, before and after the lock; after it, for each part of a consolidation."""
     if not review.after:
         return Section((_nothing_to_review(review),))
     parts = (
@@ -148,13 +151,13 @@ def durations(review: Review) -> Section:
         ("whole consolidation, after, with the wait", [_with_wait(run) for run in review.after]),
     )
     rows = [
-        (what, *_figures([value for value in values if value is not None], review.limit_seconds))
-        for what, values in parts
+        (part, *_figures([value for value in values if value is not None], review.limit_seconds))
+        for part, values in parts
     ]
-    columns = ("What", "Count", "p50, s", "p95, s", "Longest, s", f"{review.limit_seconds:g} s or longer")
-    note = f"The lock was deployed {local_time(review.fixed_at, review.history.platform.environment.timezone)}."
+    columns = ("Part", "Count", "p50 (s)", "p95 (s)", "Longest (s)", f"{review.limit_seconds:g} s or longer")
+    note = f"The lock was deployed at {local_time(review.fixed_at, review.history.platform.environment.timezone)}."
     by_work = sorted(review.after, key=lambda run: run.work_seconds or 0.0, reverse=True)
-    slowest = review.history.table("The slowest five after", by_work[:5][::-1])
+    slowest = review.history.table("Slowest five since the lock", by_work[:5][::-1])
     return Section((_limit_check(review),), (Table("Durations", columns, rows, note), slowest))
 
 
@@ -162,11 +165,10 @@ def _nothing_to_review(review: Review) -> Check:
     silent = len(review.never_ended)
     if not review.left_out and not silent:
         return no_consolidation_seen(review.history, DURATIONS)
-    without = f"{counted(review.left_out, 'MERGE')} without the lock since it was deployed"
-    summary = f"{without}, {silent} never ended, and no others"
+    summary = f"only {counted(review.left_out, 'MERGE')} without the lock and {silent} unfinished since it was deployed"
     verify = review.scope.platform.commands.run("deploy_verify")
     question = DURATIONS.on({_LEFT_OUT: review.left_out, _NEVER_ENDED: silent})
-    return question.unknown(summary, f"Is the fix deployed, and are its lock lines collected? {verify}")
+    return question.unknown(summary, f"Check that the fix is deployed and its lock lines are collected: {verify}")
 
 
 def _with_wait(run: Consolidation) -> float | None:
@@ -199,19 +201,19 @@ def _limit_check(review: Review) -> Check:
     commands = [platform.commands.read_logs(platform.environment.services.coordinator)]
     question = UNDER_LIMIT.named(f"Under {limit_seconds:g} s").on(evidence, commands)
     if longest >= (timeout_seconds := threshold(platform.environment, "consolidation_times_out")):
-        met = f"From {timeout_seconds:g} s on a rollback criterion is met"
-        step = f"{met}; see what the slowest batches have in common."
-        return question.fails(f"the longest took {spoken_seconds(longest)}", step)
+        step = f"A rollback criterion is met at {timeout_seconds:g} s. Check what the slowest batches have in common."
+        return question.fails(f"the longest consolidation took {spoken_seconds(longest)}", step)
     if slow or hanging:
-        summary = f"{slow} of {len(spent)} took {limit_seconds:g} s or longer, {hanging} more never ended"
-        step = "See the slowest ones: their number of staging tables and rows, and their lock waits."
-        return question.warns(summary, step)
-    return question.passes(f"all {len(spent)}, the longest {spoken_seconds(longest)} without its lock wait")
+        more = f", {hanging} more never ended" if hanging else ""
+        summary = f"{slow} of {len(spent)} took {limit_seconds:g} s or longer{more}"
+        return question.warns(summary, "Check the slowest: their staging tables, rows and lock waits.")
+    number = counted(len(spent), "consolidation")
+    return question.passes(f"{number}, longest {spoken_seconds(longest)} without its lock wait")
 
 
 @section(SLOWDOWN)
 def slowdown(review: Review) -> Section:
-    """Whether MERGEs got slower, with the uncertainty of the answer."""
+    """Report whether MERGEs slowed down, with a confidence interval."""
     before, after = _merge_times(review.before), _merge_times(review.after)
     found = compare(before, after, tolerated_percent=review.tolerated_percent)
     return Section((_slowdown_check(review, found),), _figures_of(review, found))
@@ -221,8 +223,8 @@ def _slowdown_check(review: Review, found: Comparison | None) -> Check:
     before, after = review.before, review.after
     evidence: dict[str, Value] = {"MERGEs before": len(before), "MERGEs after": len(after)}
     if found is None:
-        summary = f"can't tell: {len(before)} before and {len(after)} after, at least {FEWEST_OF_EACH} of each needed"
-        return SLOWDOWN.on(evidence).unknown(summary, "Look further back (days), or wait for more consolidations.")
+        summary = f"too few MERGEs: {len(before)} before and {len(after)} after, {FEWEST_OF_EACH} of each needed"
+        return SLOWDOWN.on(evidence).unknown(summary, "Increase days to look further back, or wait for more data.")
     evidence |= {
         "median after to before": percent(100 * found.ratio),
         "at least, with 95% confidence": percent(100 * found.low),
@@ -233,28 +235,28 @@ def _slowdown_check(review: Review, found: Comparison | None) -> Check:
     verdict, step = {
         Change.NOT_SLOWER: (Verdict.PASS, ""),
         Change.SLOWER: (Verdict.WARN, "See which part grew in the table of durations, and the slowest five."),
-        Change.CANNOT_TELL: (Verdict.UNKNOWN, "Too few consolidations for the spread: look further back, or wait."),
+        Change.CANNOT_TELL: (Verdict.UNKNOWN, "Increase days to look further back, or wait for more data."),
     }[found.change]
     if found.low > found.tolerated_ratio:
         verdict = Verdict.FAIL
-    summary = f"{found.change}: {found.in_words}{_waits(review.after, evidence)}"
+    summary = f"{found.change}, {found.in_words}{_waits(review.after, evidence)}"
     return SLOWDOWN.on(evidence).answer(verdict, summary, step, since=review.fixed_at)
 
 
 def _waits(runs: Sequence[Consolidation], evidence: dict[str, Value]) -> str:
-    """Who waits for the lock does not merge more slowly, but it looks so from outside: named where it is noticed."""
+    """Mention lock waits long enough to be noticed: from outside they look like slow MERGEs."""
     waits = [run.lock_wait_seconds or 0.0 for run in runs]
     longest = max(waits, default=0.0)
     evidence["longest wait for the lock, after"] = seconds(longest)
     if longest < _NOTICED_SECONDS:
         return ""
     noticed = sum(wait >= _NOTICED_SECONDS for wait in waits)
-    return f"; {noticed} of {len(waits)} waited for the lock, up to {spoken_seconds(longest)}, which is not in this"
+    return f"; not counting lock waits: {noticed} of {len(waits)} waited, up to {spoken_seconds(longest)}"
 
 
 @section(TREND)
 def duration_trend(review: Review) -> Section:
-    """Whether durations grow since the lock was deployed."""
+    """Report whether durations have been growing since the lock was deployed."""
     return Section((_trend_check(review),))
 
 
@@ -263,21 +265,19 @@ def _trend_check(review: Review) -> Check:
     found = trend(points)
     evidence: dict[str, Value] = {"MERGEs": len(points)}
     if found is None:
-        step = "Run this again when there are a few days of consolidations."
-        return TREND.on(evidence).unknown("too few consolidations or days", step)
-    question = TREND.on(
-        {
-            **evidence,
-            "slope": Quantity(found.seconds_per_week, _A_WEEK),
-            "at least, with 95% confidence": Quantity(found.low, _A_WEEK),
-            "at most, with 95% confidence": Quantity(found.high, _A_WEEK),
-        }
-    )
+        return TREND.on(evidence).unknown("too few consolidations or days", "Run this again after a few more days.")
+    evidence |= {
+        "slope": Quantity(found.seconds_per_week, _A_WEEK),
+        "at least, with 95% confidence": Quantity(found.low, _A_WEEK),
+        "at most, with 95% confidence": Quantity(found.high, _A_WEEK),
+    }
+    question = TREND.on(evidence)
     if found.low <= 0:
-        return question.passes(f"no growth shown: {found.in_words}")
+        return question.passes(f"no upward trend, {found.in_words}")
     median = sorted(took for _, took in points)[len(points) // 2]
     weeks = max(0.0, (review.limit_seconds - median) / found.seconds_per_week)
-    summary = f"it grows: {found.in_words}; the median meets {review.limit_seconds:g} s in {weeks:.0f} weeks"
+    reached = f"{review.limit_seconds:g} s in {counted(round(weeks), 'week')}"
+    summary = f"upward, {found.in_words}; the median reaches {reached}"
     if weeks < _WEEKS_AHEAD:
         column = review.history.platform.table.date_column
         return question.warns(summary, f"Partition the table by {column}, or split large batches, before then.")

@@ -1,4 +1,4 @@
-"""MERGE durations over time, with the medians that the verdict rests on."""
+"""MERGE durations over time, with the medians that the verdict is based on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from datetime import datetime
 
 from lib.operations.performance.statistics import Comparison, Median
 from lib.verdict.figure import FIRST, INK, MUTED, SECOND, Axes, Figure, label_dates
+from lib.words.nouns import counted
 
 Points = Sequence[tuple[datetime, float]]
 _MOST_POINTS = 110
-# Above the points there is room for three lines of words, at these shares of the height.
+# Three lines of text fit above the points, at these fractions of the height.
 _HEADROOM, _ROWS = 1.75, (1.0, 0.87, 0.74)
 _SIDES = ((0, "left"), (1, "right"))
 _NEAR = 1.5
@@ -19,13 +20,13 @@ _NEAR = 1.5
 def durations_over_time(
     before: Points, after: Points, compared: Comparison | None, *, fixed_at: datetime, limit_seconds: float
 ) -> Figure:
-    """Each MERGE as a point: when, by the operators' clocks, and how many seconds.
+    """Draw each MERGE as a point: its start in local time, and its duration in seconds.
 
     Args:
-        before: Those before `fixed_at`.
-        after: Those since.
-        compared: Their medians, with their intervals; None: too few.
-        fixed_at: When the lock was deployed, by the same clocks.
+        before: MERGEs before `fixed_at`.
+        after: MERGEs since.
+        compared: Their medians with intervals; None: too few MERGEs.
+        fixed_at: When the lock was deployed, in local time.
         limit_seconds: Drawn only where durations come near it.
     """
     medians = (compared.before, compared.after) if compared else (None, None)
@@ -41,8 +42,8 @@ def durations_over_time(
             _draw(axes, points, median, color, marker)
         is_near = limit_seconds <= _NEAR * highest
         axes.set_ylim(0, _HEADROOM * max(highest, limit_seconds if is_near else 0.0))
-        for said, row, color, (across, side) in zip(words, _ROWS, (FIRST, SECOND), _SIDES, strict=False):
-            axes.text(across, row, said, color=color, transform=axes.transAxes, ha=side, va="top")
+        for text, row, color, (across, side) in zip(words, _ROWS, (FIRST, SECOND), _SIDES, strict=False):
+            axes.text(across, row, text, color=color, transform=axes.transAxes, ha=side, va="top")
         axes.axvline(fixed_at, ymax=_ROWS[-1] - 0.1, color=INK, linewidth=1)
         axes.text(fixed_at, _ROWS[-1], "lock deployed", transform=axes.get_xaxis_transform(), ha="center", va="top")
         _label_limit(axes, limit_seconds, is_near=is_near)
@@ -51,9 +52,9 @@ def durations_over_time(
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} s")
         label_dates(axes)
 
-    limit = f"The limit of {limit_seconds:g} s"
-    said = f"MERGE durations before and after the lock was deployed; {'; '.join(words)}. {limit} is "
-    return Figure(said + ("near." if limit_seconds <= _NEAR * highest else "far above."), draw, 300)
+    limit = f"The {limit_seconds:g} s limit is {'near' if limit_seconds <= _NEAR * highest else 'far above'}."
+    alt = f"MERGE durations before and after the lock was deployed; {'; '.join(words)}. {limit}"
+    return Figure(alt, draw, 300)
 
 
 def _draw(axes: Axes, points: Points, median: Median | None, color: str, marker: str) -> None:
@@ -69,7 +70,7 @@ def _draw(axes: Axes, points: Points, median: Median | None, color: str, marker:
 
 
 def _label_limit(axes: Axes, limit_seconds: float, *, is_near: bool) -> None:
-    """A line far above all points would leave the rest of the figure empty."""
+    """Label the limit; no line is drawn far above all points, which would leave the figure mostly empty."""
     words, place = f"limit {limit_seconds:g} s", axes.transAxes
     if is_near:
         axes.axhline(limit_seconds, color=MUTED, linewidth=1, linestyle="--")
@@ -80,11 +81,11 @@ def _label_limit(axes: Axes, limit_seconds: float, *, is_near: bool) -> None:
 
 def _in_words(name: str, points: Points, median: Median | None) -> str:
     if median is None:
-        return f"{name}: {len(points)} MERGEs"
-    return f"{name}: median {median.value:.1f} s (95%: {median.low:.1f} to {median.high:.1f})"
+        return f"{name}: {counted(len(points), 'MERGE')}"
+    return f"{name}: median {median.value:.1f} s (95% CI: {median.low:.1f} to {median.high:.1f})"
 
 
 def _thinned(points: Points) -> list[tuple[datetime, float]]:
-    """Every nth point and the longest: a page of ten thousand shows no more than one of these."""
+    """Return every nth point and the longest: ten thousand points would show no more than these."""
     step = max(1, -(-len(points) // _MOST_POINTS))
     return [*points[::step], max(points, key=lambda point: point[1])]

@@ -1,7 +1,7 @@
-"""Did it get slower? Said with its uncertainty, or not at all.
+"""Comparison and trend of durations, always with a confidence interval.
 
-Durations are skewed and few, so medians are compared, by a bootstrap interval of their
-ratio; Mann and Whitney's test stands beside. A trend is Theil and Sen's slope with its
+Durations are few and skewed, so medians are compared: a bootstrap gives the interval of their
+ratio, with a Mann-Whitney test as further evidence. The trend is a Theil-Sen slope with its
 interval. See https://docs.scipy.org/doc/scipy/reference/stats.html
 """
 
@@ -20,16 +20,16 @@ _DAY_SECONDS = 86_400
 
 
 class Change(StrEnum):
-    """What can be said about before and after."""
+    """The result of a comparison."""
 
-    SLOWER = "slower"
-    NOT_SLOWER = "not slower"
-    CANNOT_TELL = "can't tell"
+    SLOWER = "slowdown"
+    NOT_SLOWER = "no slowdown"
+    CANNOT_TELL = "inconclusive"
 
 
 @dataclass(frozen=True)
 class Median:
-    """The median of a sample in seconds, with its 95 % interval."""
+    """The median of a sample in seconds, with its 95% confidence interval."""
 
     value: float
     low: float
@@ -41,11 +41,11 @@ class Comparison:
     """The median after, divided by the median before.
 
     Attributes:
-        ratio: The estimate; 1.2 is a fifth slower.
-        low: Lower end of its 95 % interval.
+        ratio: The estimate; 1.2 is 20% slower.
+        low: Lower end of its 95% confidence interval.
         high: Upper end.
-        p_value: Of the one-sided test that durations after are greater.
-        tolerated_ratio: Up to which ratio is not slower.
+        p_value: Of the one-sided test that durations increased.
+        tolerated_ratio: A ratio up to this one is not a slowdown.
         before: The median before.
         after: The median after.
     """
@@ -60,22 +60,31 @@ class Comparison:
 
     @property
     def change(self) -> Change:
-        """Slower when all of the interval is, not slower when none of it is beyond tolerance."""
+        """A slowdown if the whole interval is above 1; no slowdown if none of it exceeds the tolerance."""
         if self.high <= self.tolerated_ratio:
             return Change.NOT_SLOWER
         return Change.SLOWER if self.low > 1 else Change.CANNOT_TELL
 
     @property
     def in_words(self) -> str:
-        """``12% slower (95% interval: 3% faster to 28% slower)``"""
+        """``12% slower (95% CI: 3% faster to 28% slower)``"""
         interval = f"{_percent(self.low)} to {_percent(self.high)}"
-        return f"{_percent(self.ratio)} (95% interval: {interval})"
+        return f"{_percent(self.ratio)} (95% CI: {interval})"
 
 
 def compare(
     before_seconds: Sequence[float], after_seconds: Sequence[float], *, tolerated_percent: float
 ) -> Comparison | None:
-    """Compare two samples; None when either is too small to say anything."""
+    """Compare two samples.
+
+    Args:
+        before_seconds: Durations before the change.
+        after_seconds: Durations after it.
+        tolerated_percent: A slowdown up to this much does not count.
+
+    Returns:
+        None when a sample is too small.
+    """
     before = [seconds for seconds in before_seconds if seconds > 0]
     after = [seconds for seconds in after_seconds if seconds > 0]
     if min(len(before), len(after)) < FEWEST_OF_EACH:
@@ -106,11 +115,11 @@ def compare(
 
 @dataclass(frozen=True)
 class Trend:
-    """How durations move.
+    """How durations change over time.
 
     Attributes:
         seconds_per_week: The slope.
-        low: Lower end of its 95 % interval.
+        low: Lower end of its 95% confidence interval.
         high: Upper end.
     """
 
@@ -120,11 +129,11 @@ class Trend:
 
     @property
     def in_words(self) -> str:
-        return f"{self.seconds_per_week:+.1f} s a week (95% interval: {self.low:+.1f} to {self.high:+.1f})"
+        return f"{self.seconds_per_week:+.1f} s a week (95% CI: {self.low:+.1f} to {self.high:+.1f})"
 
 
 def trend(points: Sequence[tuple[datetime, float]], *, fewest_days: float = 3.0) -> Trend | None:
-    """The trend of durations over time; None when they are too few or span too few days."""
+    """Return the trend of durations over time; None when they are too few or span too few days."""
     if len(points) < FEWEST_OF_EACH:
         return None
     first = min(moment for moment, _ in points)

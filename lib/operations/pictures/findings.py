@@ -1,4 +1,4 @@
-"""What a picture shows, in one sentence."""
+"""One sentence that says what a picture shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lib.words.quantities import spoken_seconds
 
 
 def finding_of(shared: Sequence[Shared], chosen: Sequence[Drawn], held: Sequence[LockRecord]) -> str:
-    """Of at least one consolidation that the picture is about, or one lock."""
+    """Return the sentence; needs at least one consolidation in `chosen`, or one held lock."""
     if is_about_overlap(chosen, shared):
         return _overlap_in_words(shared[0])
     if chosen:
@@ -24,25 +24,25 @@ def finding_of(shared: Sequence[Shared], chosen: Sequence[Drawn], held: Sequence
 
 
 def is_about_overlap(chosen: Sequence[Drawn], shared: Sequence[Shared]) -> bool:
-    """Whether what has to be seen took part in the longest overlap."""
+    """Whether a chosen consolidation took part in the longest overlap."""
     return bool(shared) and any(one in shared[0].members for one in chosen)
 
 
 def _overlap_in_words(shared: Shared) -> str:
-    """``batch_1 and batch_2 were in MERGE at once for 1.3 s, without the lock``."""
+    """``The MERGEs of batch_1 and batch_2 overlapped for 1.3 s, without the lock``."""
     number, names = len(shared.members), list(dict.fromkeys(one.batch for one in shared.runs))
-    who = f"{number} consolidations overlapped in MERGE"
+    merges = f"{number} MERGEs"
     if all(names) and len(names) == 1:
-        who = f"{names[0]} was in MERGE {'twice' if number == 2 else f'{number} times'} at once"
+        merges = f"{number} MERGEs of {names[0]}"
     elif all(names) and number == 2:
-        who = f"{names[0]} and {names[1]} were in MERGE at once"
+        merges = f"The MERGEs of {names[0]} and {names[1]}"
     without = sum(one.run.merged_without_lock for one in shared.members)
     lock = {0: "", number: ", without the lock"}.get(without, f", {without} of them without the lock")
-    return f"{who} for {spoken_seconds(shared.seconds)}{lock}"
+    return f"{merges} overlapped for {spoken_seconds(shared.seconds)}{lock}"
 
 
 def _run_in_words(one: Drawn) -> str:
-    run, name = one.run, one.run.batch_id or "a batch without a name"
+    run, name = one.run, one.run.batch_id or "an unnamed batch"
     if run.failure:
         return f"{name}: {run.failure.kind}"
     if one.ending is Ending.UNFINISHED:

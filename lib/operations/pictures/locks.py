@@ -1,4 +1,4 @@
-"""Who held the lock, and from when until when: by log lines and, where it is held now, by the lock store."""
+"""Who held the lock and when: by log lines and, if it is held now, by the lock store."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _GONE = (
     EventKind.LOST,
 )
 
-# The lock store's clock and those of the services.
+# The lock store's clock may differ from the services' clocks.
 _CLOCKS_DIFFER_BY = timedelta(seconds=5)
 
 
 def lock_lanes(
     history: LogHistory, runs: Sequence[Consolidation], held: Sequence[LockRecord], seen: Span
 ) -> tuple[list[Lock], int]:
-    """The locks of the dates that are in the picture, and how many more there are.
+    """Return the locks of the dates in the picture, and how many more there are.
 
     Args:
         history: What was logged.
-        runs: Those that are in the picture.
+        runs: The consolidations in the picture.
         held: The locks that are held now.
-        seen: What the picture shows.
+        seen: The period that the picture shows.
     """
     table = history.platform.table
     dates = {day: table.lock_key(day) for run in runs if (day := run.likely_game_date)}
@@ -72,7 +72,7 @@ def _lock(
 
 
 def _without_lock(runs: Sequence[Consolidation]) -> str:
-    """Empty: all held it, or nobody knows."""
+    """Which runs had no lock; empty: all held it, or it is not known."""
     merged = [run for run in runs if run.has(EventKind.MERGING, EventKind.MERGED)]
     without = [run for run in merged if run.merged_without_lock]
     if not without:
@@ -84,7 +84,7 @@ def _without_lock(runs: Sequence[Consolidation]) -> str:
 
 
 def _holds(history: LogHistory, runs: Iterable[Consolidation]) -> Iterator[Hold]:
-    """By log lines. A lock that is acquired shows that the one before no longer held it."""
+    """The holds, by log lines. An acquisition shows that the previous holder no longer held the lock."""
     holders = sorted(((at, run) for run in runs if (at := run.at(EventKind.ACQUIRED))), key=lambda pair: pair[0])
     later = [at for at, _ in holders[1:]]
     for number, (acquired_at, run) in enumerate(holders):

@@ -1,4 +1,4 @@
-"""What people did in a period, as marks of its picture: deployments, repairs and releases."""
+"""Marks in a picture for what people did in its period: deployments, repairs and releases."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from lib.words.text import one_line
 def marks_of(
     platform: Platform, since: datetime, until: datetime, *, with_changes: bool
 ) -> tuple[list[Mark], list[str]]:
-    """The newest of the period, oldest first, and why others could not be read.
+    """Return the newest marks of the period, oldest first, and why others could not be read.
 
     Args:
-        with_changes: Ask the warehouse for repairs and the like, too: a query.
+        platform: Where to read them.
+        since: Start of the period (UTC).
+        until: End of the period (UTC).
+        with_changes: Also read repairs and other changes, which costs a query.
     """
     sources: dict[str, Callable[[], Iterable[Mark]]] = {
         "deployments": lambda: _deployments(platform),
@@ -32,7 +35,7 @@ def marks_of(
     for name, read in sources.items():
         found, fault = or_fault(partial(_within, read, since, until))
         marks += found or []
-        faults += [f"No {name} are marked, for they could not be read: {fault}"] if fault else []
+        faults += [f"No {name} are marked, because they could not be read: {fault}"] if fault else []
     return sorted(marks, key=lambda mark: mark.at)[-MOST_MARKS:], [
         shortened(one_line(fault), LONGEST_NOTE) for fault in faults
     ]

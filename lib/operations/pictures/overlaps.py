@@ -1,4 +1,4 @@
-"""Where MERGEs of one date ran at once."""
+"""Overlapping MERGEs of one date."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lib.words.text import one_line
 
 @dataclass
 class Shared:
-    """Time in which MERGEs of one date ran at once."""
+    """A time in which MERGEs of one date overlapped."""
 
     start: datetime
     end: datetime
@@ -30,15 +30,15 @@ class Shared:
         return sorted(self.members, key=lambda one: one.start)
 
     def in_lanes(self, rows: Sequence[Row]) -> Overlap:
-        """As a picture with these rows shows it."""
+        """Return the overlap as drawn across these rows."""
         lanes = [lane for lane, row in enumerate(rows) for one in row.runs if one in self.members]
         batches = " and ".join(dict.fromkeys(one.batch or "no batch named" for one in self.runs))
-        said = shortened(one_line(batches), LONGEST_NOTE)
-        return Overlap(min(lanes), max(lanes), self.start, self.end, len(self.members), said)
+        note = shortened(one_line(batches), LONGEST_NOTE)
+        return Overlap(min(lanes), max(lanes), self.start, self.end, len(self.members), note)
 
 
 def shared_merges(drawn: Sequence[Drawn]) -> list[Shared]:
-    """The longest first; pairs that overlap in turn are one."""
+    """Return the overlaps, longest first; overlapping pairs are joined into one."""
     by_run = {id(one.run): one for one in drawn}
     spans = [
         (_work_of(pair[0]), *_both(*map(merge_interval, pair)), {by_run[id(run)] for run in pair})

@@ -1,4 +1,4 @@
-"""A consolidation as bars: its lock wait, MERGE, validation and cleanup, by its log lines."""
+"""A consolidation as bars: its lock wait, MERGE, validation and cleanup, from its log lines."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _VALIDATED = (
     EventKind.NOT_VALIDATED,
     EventKind.VALIDATION_FAILED,
 )
-# Of a consolidation that fell silent, so much more is shown: what it was doing has to be seen.
+# How much of the time after the last line is shown, so that the silent phase is visible.
 _SILENCE_SHOWN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A consolidation and its bars; equal to none but itself.
+    """A consolidation and its bars, compared by identity.
 
     Attributes:
-        bars: The whole one first; the last one has the ending.
-        shown_until: Until when a picture of it has to go.
+        bars: The bar of the whole first; the last bar has the ending.
+        shown_until: How far a picture of it must extend.
     """
 
     run: Consolidation
@@ -59,17 +59,17 @@ class Drawn:
 
 
 def name_of(text: str) -> str:
-    """A name from a log line or a lock, as the data of a timeline may hold it."""
+    """Return a name from a log line or a lock, shortened for the data of a timeline."""
     return shortened(one_line(text), LONGEST_NAME)
 
 
 def drawn_run(history: LogHistory, run: Consolidation, *, lease_expired: bool = False) -> Drawn:
-    """Its bars, in no lane yet. One that never ended goes until its lock was taken from it, else until now.
+    """Return its bars, not yet in a lane. Without an end, it extends until its lock was taken, or until now.
 
     Args:
         history: Where it was logged.
         run: The consolidation.
-        lease_expired: It holds a lock that nobody renews; so it does not run, however short it has been silent.
+        lease_expired: Its lease is no longer renewed, so it is not running, however recent its last line.
     """
     progress = history.progress(run)
     ending = _ENDINGS.get(
@@ -94,7 +94,7 @@ _Span = tuple[datetime, datetime]
 
 
 def _parts(run: Consolidation, open_until: datetime | None) -> Iterator[tuple[Part, _Span, bool]]:
-    """Each part with its time, and whether its end is missing; `open_until` is given where the run may go on."""
+    """Yield each part with its time, and whether its end is missing; `open_until` is set if the run may continue."""
     if wait := _lock_wait(run):
         yield Part.LOCK_WAIT, wait, False
     elif (asked_at := _first(run, _ASKED)) and open_until and not run.has(EventKind.MERGING):

@@ -1,6 +1,6 @@
 """The picture of an incident: consolidations side by side, where their MERGEs overlap, and who held the lock.
 
-It shows what was logged, asks the lock store and the services besides, and judges nothing.
+It shows what was logged, also reads the lock store and the services, and judges nothing.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ _BINS = 120
 
 
 def pictures(found: Timeline | None) -> tuple[Picture, ...]:
-    """The exhibit of a step, where there is one."""
+    """Return the picture as exhibits of a step; empty: there is none."""
     return (Picture(found),) if found else ()
 
 
 def timeline_of_runs(
     history: LogHistory, runs: Sequence[Consolidation], about: Sequence[Consolidation] = ()
 ) -> Timeline | None:
-    """The picture of these consolidations; None: there are none.
+    """Draw these consolidations; None: there are none.
 
     Args:
         history: Where they were logged.
         runs: By their start.
-        about: What has to be seen; by default those that overlapped, else what failed last, else the last one.
+        about: What must be visible; by default those that overlapped, else the last failed one, else the last one.
     """
     if not runs:
         return None
@@ -59,9 +59,9 @@ def timeline_of_runs(
 
 
 def timeline_of_locks(history: LogHistory, held: Sequence[LockRecord]) -> Timeline | None:
-    """The picture of the locks that are held now, from the first acquisition on; None: none is held.
+    """Draw the locks that are held now, from the first acquisition on; None: none is held.
 
-    Logs that cannot be read leave the consolidations out, with a note.
+    If the logs cannot be read, a note replaces the consolidations.
     """
     if not held:
         return None
@@ -101,10 +101,11 @@ def _pictured(
     locks, more_locks = lock_lanes(history, [one.run for one in inside], held, seen)
     marks, unmarked = marks_of(history.platform, history.since, history.until, with_changes=bool(shared))
     overlaps = [one.in_lanes(rows) for one in shared if one.start <= seen[1] and one.end >= seen[0]]
+    more_overlaps = len(overlaps) - MOST_OVERLAPS
     notes = [
         *faults,
         *([f"{counted(more_locks, 'more lock', 'is')} not shown."] if more_locks else []),
-        *([f"{len(overlaps) - MOST_OVERLAPS} more overlaps are not shown."] if len(overlaps) > MOST_OVERLAPS else []),
+        *([f"{counted(more_overlaps, 'more overlap', 'is')} not shown."] if more_overlaps > 0 else []),
         *unmarked,
     ]
     return Timeline(
@@ -127,18 +128,18 @@ def _bounded(text: str) -> str:
 
 
 def _held(history: LogHistory, runs: Sequence[Consolidation]) -> tuple[list[LockRecord], list[str]]:
-    """The locks that are held now, and why that is not known; asked only where a consolidation may hold one."""
+    """Return the locks that are held now, and why that is not known; read only if a run may hold one."""
     silent = [run for run in runs if history.progress(run) in (Progress.UNFINISHED, Progress.RUNNING)]
     if not silent:
         return [], []
     found, fault = or_fault(history.platform.locks.locks)
     keys = {history.platform.table.lock_key(day) for run in silent if (day := run.likely_game_date)}
     records = [seen.record for seen in found or [] if seen.record and seen.record.claim.lock_key in keys]
-    return records, [f"Who holds the lock now could not be read: {fault}"] if fault else []
+    return records, [f"The present holder of the lock could not be read: {fault}"] if fault else []
 
 
 def _span(history: LogHistory, chosen: Sequence[Drawn], held: Sequence[LockRecord]) -> Span:
-    """What has to be seen: the chosen consolidations, and the tenures of the locks that they hold, until now."""
+    """What must be visible: the chosen consolidations, and the locks that they hold, until now."""
     batches = {one.run.batch_id for one in chosen}
     held_since = [record.acquired_at for record in held if not chosen or record.claim.batch_id in batches]
     spans = [*([span_of(chosen)] if chosen else []), *((since, max(since, history.until)) for since in held_since)]
@@ -146,7 +147,7 @@ def _span(history: LogHistory, chosen: Sequence[Drawn], held: Sequence[LockRecor
 
 
 def _overview(drawn: Sequence[Drawn], marks: Sequence[Mark], seen: Span) -> Overview | None:
-    """The whole period where the picture leaves something of it out."""
+    """The whole period, if the picture does not show all of it."""
     starts = [one.start for one in drawn]
     moments = [*starts, *(one.run.last_at for one in drawn), *(mark.at for mark in marks)]
     since, until = min([*moments, seen[0]]), max([*moments, seen[1]])

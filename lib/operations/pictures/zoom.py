@@ -1,6 +1,6 @@
-"""What of a period a picture shows: the window, its lanes, and the bars that fit.
+"""The part of a period that a picture shows: its window, its lanes, and the bars that fit.
 
-However many consolidations there are, a picture has few lanes, and bars that can be told apart.
+However many consolidations there are, a picture has few lanes and distinguishable bars.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from lib.words.nouns import counted
 
 Span = tuple[datetime, datetime]
 
-# Others come into the window while it stays within so many times what it is about.
+# Other consolidations are included while the window stays within these multiples of its subject.
 _OF_THE_SAME_TROUBLE, _AROUND = 8, 3
 _MARGIN = 0.05
 _LEAST = timedelta(milliseconds=20)
-# Consolidations thinner than this share of the width are drawn together: a pixel of a phone.
+# Consolidations thinner than this fraction of the width are drawn together: a pixel on a phone.
 _THINNEST = 1 / 300
-# Rows of one instance; what it runs besides is a crowd in the last of them.
+# Rows of one instance; further concurrent runs are drawn together in the last of them.
 _AT_ONCE = 3
 _WORST_FIRST = (Ending.FAILED, Ending.UNFINISHED, Ending.RUNNING, Ending.NONE)
 
 
 def span_of(runs: Iterable[Drawn]) -> Span:
-    """From the first start to the last end of at least one consolidation."""
+    """Return the first start and the last end of at least one consolidation."""
     known = list(runs)
     return min(one.start for one in known), max(one.shown_until for one in known)
 
 
 def window(about: Span, alike: Iterable[Drawn], others: Iterable[Drawn]) -> Span:
-    """What the picture shows: what it is about, what is near, and a margin.
+    """Return the window of the picture: its subject, what is near it, and a margin.
 
     Args:
-        about: What has to be seen.
-        alike: Consolidations with the same trouble.
+        about: What must be visible.
+        alike: Consolidations with the same problem.
         others: All others.
     """
     length = max(about[1] - about[0], _LEAST)
@@ -53,7 +53,7 @@ def window(about: Span, alike: Iterable[Drawn], others: Iterable[Drawn]) -> Span
 
 @dataclass(frozen=True)
 class Row:
-    """A lane with its consolidations, by their start; of a crowd no single one is drawn."""
+    """A lane with its consolidations, by their start; a crowd is drawn together."""
 
     lane: Lane
     runs: tuple[Drawn, ...]
@@ -61,11 +61,11 @@ class Row:
 
 
 def rows_of(runs: Sequence[Drawn], first: Sequence[Drawn]) -> list[Row]:
-    """A row for each instance, and one more where it runs several at once; too many are one row at the end.
+    """Return a row for each instance, more if it runs several at once; the rest share the last row.
 
     Args:
         runs: By their start.
-        first: Those whose rows come first, next to each other.
+        first: Consolidations whose rows come first, next to each other.
     """
     by_source: dict[tuple[str, str], list[list[Drawn]]] = {}
     for one in dict.fromkeys([*first, *runs]):
@@ -101,13 +101,13 @@ def _lane(source: str, number: int, runs: Sequence[Drawn]) -> Lane:
     batches = list(dict.fromkeys(one.batch or "no batch named" for one in runs))
     detail = counted(len(runs), "consolidation")
     if len(batches) <= 2 and len(runs) <= 2:
-        # Two names have to share the room of one; they differ at their beginnings most of all.
+        # Two names share the space of one; they differ most at the beginning.
         detail = batches[0] if len(batches) == 1 else ", ".join(f"{batch[:13]}…" for batch in batches)
     return Lane(shortened(f"{name} ({number + 1})", LONGEST_NAME) if number else name, detail)
 
 
 def bars_of(rows: Sequence[Row], seen: Span) -> tuple[Bar, ...]:
-    """The bars of all rows, fewer than a picture may hold: thin ones are joined until they are."""
+    """Return the bars of all rows; thin ones are joined until a picture can hold them."""
     thin = (seen[1] - seen[0]) * _THINNEST
     while True:
         bars = [replace(bar, lane=lane) for lane, row in enumerate(rows) for bar in _joined(row, thin)]
@@ -117,7 +117,7 @@ def bars_of(rows: Sequence[Row], seen: Span) -> tuple[Bar, ...]:
 
 
 def _joined(row: Row, thin: timedelta) -> Iterator[Bar]:
-    """Bars of a row; thin consolidations that stand close together are one."""
+    """Yield the bars of a row; thin consolidations that are close together become one."""
 
     def is_joined(one: Drawn) -> bool:
         return row.is_crowd or one.end - one.start < thin

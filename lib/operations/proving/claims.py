@@ -1,6 +1,6 @@
-"""The claims about a warehouse that the fence stands on, and how each is judged by what the warehouse did.
+"""The claims about a warehouse that the fence relies on, and how each is judged by what the warehouse did.
 
-A warehouse that is stricter than we count on is as good as one that does as documented, and says so.
+A warehouse that is stricter than required is as good as one that behaves as documented; the check says so.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def _unfenced(proof: Proof, question: Question) -> Check:
     question = question.on(_evidence(race, losers, rows=found.rows, keys=found.keys))
     if losers:
         return question.warns(
-            f"not so here: {_cancelled(losers)}. This warehouse prevents by itself what the fence is for, "
-            "which the documentation does not promise; the fence does no harm"
+            f"not so here: {_cancelled(losers)}. This warehouse itself prevents what the fence is for, "
+            "which its documentation does not promise; the fence does no harm"
         )
     if found.rows == found.keys:
         return question.warns("not so here: both were committed, and each key is there once; the fence does no harm")
@@ -55,7 +55,7 @@ def _fenced(proof: Proof, question: Question) -> Check:
     if found.keys < KEYS:
         return question.fails(f"{KEYS - found.keys} of {KEYS} keys were lost", STOP)
     how = _cancelled(losers) if losers else "neither was cancelled, the second waited for the first"
-    again = " and then ran again" if any(each.is_recognised for each in losers) else ""
+    again = " and then retried" if any(each.is_recognised for each in losers) else ""
     return question.passes(f"{how}{again}; each of {KEYS} keys is there once")
 
 
@@ -77,17 +77,17 @@ def _by_table(proof: Proof, question: Question) -> Check:
     question = question.on(_evidence(race, losers))
     if not losers and not proof.cancelled:
         return question.unknown(
-            "neither was cancelled, and nothing else was in this run, so how wide a conflict is remains unknown",
-            "See what the claims before this one found.",
+            "nothing was cancelled in this run, so the scope of conflicts is not known",
+            "See the results of the claims before this one.",
         )
     if not losers:
         return question.passes(
             f"finer than by table: consolidations of {DAYS[0]} and {DAYS[1]} do not cancel each other, which is better "
-            "than what we count on"
+            "than required"
         )
     return question.passes(
         f"by table: {DAYS[0]} and {DAYS[1]} are different rows, and {_cancelled(losers)}; so "
-        "consolidations of many dates go one after the other"
+        "consolidations of many dates run one after the other"
     )
 
 
@@ -98,15 +98,15 @@ def _recognised(proof: Proof, question: Question) -> Check:
     question = question.on({"cancelled": len(cancelled), "recognised": len(cancelled) - len(strange), "at": places})
     if not cancelled:
         return question.unknown(
-            "no transaction was cancelled in this run, so how this warehouse says so is not known",
-            "See what the claims before this one found.",
+            "no transaction was cancelled in this run, so it is not known how this warehouse reports it",
+            "See the results of the claims before this one.",
         )
     if strange:
         return question.fails(
             f"{len(strange)} of {len(cancelled)} cancelled transactions were not recognised{_where(strange)}: "
             f"{strange[0].words}",
-            "Report these words: they belong to lib/gcp/bigquery_errors.py. Until then a consolidation that loses to "
-            "another one ends with an error instead of running again; no row is lost, its staging tables stay.",
+            "Report this message: it belongs in lib/gcp/bigquery_errors.py. Until then, a consolidation that loses to "
+            "another ends with an error instead of a retry; no row is lost, and its staging tables are kept.",
         )
     at_commit = any(place.startswith("COMMIT") for place in places) or not places
     unseen = "" if at_commit else "; at COMMIT this warehouse cancelled none"
@@ -120,13 +120,13 @@ def _child_job(proof: Proof, question: Question) -> Check:
     own = median(_lengths(runs))
     between = median([(after.started_at - before.ended_at).total_seconds() for before, after in pairwise(runs)])
     question = question.on({"statements": len(runs), "each": seconds(own), "until the next": seconds(between)})
-    said = f"{spoken_seconds(own + between)} each: {spoken_seconds(own)}, and {spoken_seconds(between)} until the next"
+    cost = f"{spoken_seconds(own + between)} each: {spoken_seconds(own)}, and {spoken_seconds(between)} until the next"
     if own + between > _SLOW_SECONDS:
         return question.warns(
-            f"{said}; that is slow, a consolidation has about ten",
-            "Retry when BigQuery has free slots; if it stays so, give the project more slots.",
+            f"{cost}; this is slow, since a consolidation has about ten",
+            "Retry when BigQuery has free slots; if it is still slow, give the project more slots.",
         )
-    return question.passes(said)
+    return question.passes(cost)
 
 
 def _lengths(runs: Sequence[StatementRun]) -> list[float]:
@@ -138,8 +138,8 @@ def _conditions(proof: Proof, question: Question) -> Check:
     question = question.on({"jobs for @@row_count": by_count, "jobs for a condition that reads a table": by_table})
     reading = f"a condition that reads a table costs {_jobs(by_table)}"
     if by_count:
-        said = f"not so here: it costs {_jobs(by_count)}, and {reading}"
-        return question.warns(said, "Nothing is wrong; each such condition takes as long as a statement.")
+        summary = f"not so here: it costs {_jobs(by_count)}, and {reading}"
+        return question.warns(summary, "Nothing is wrong; each such condition takes as long as a statement.")
     return question.passes(f"none, and {reading}")
 
 
@@ -148,9 +148,9 @@ def _jobs(number: int) -> str:
 
 
 def _evidence(race: Race, losers: Sequence[Cancelled], **figures: int) -> dict[str, Value]:
-    said = {each.job_id: each.words for each in losers}
+    errors = {each.job_id: each.words for each in losers}
     jobs = {f"job {number}": each.job_id for number, each in enumerate(race.ended, start=1)}
-    words = {f"words of {name}": said[job_id] for name, job_id in jobs.items() if job_id in said}
+    words = {f"words of {name}": errors[job_id] for name, job_id in jobs.items() if job_id in errors}
     return {**figures, "cancelled": len(losers), **jobs, **words}
 
 
@@ -166,13 +166,13 @@ def _where(losers: Sequence[Cancelled]) -> str:
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         Question("unfenced_merges", "Without a fence, two MERGEs of the same new keys both commit"),
-        "It is how the duplicates came about, and why a lock alone is not enough.",
+        "This is how the duplicates arose, and why a lock alone is not enough.",
         10,
         _unfenced,
     ),
     Claim(
         Question("fenced_consolidations", "With the fence, two consolidations at once write each key once"),
-        "Both update the date's fence row, and a warehouse cancels one of two transactions that do.",
+        "Both update the date's fence row, and the warehouse cancels one of two such transactions.",
         50,
         _fenced,
     ),
@@ -184,26 +184,26 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         Question("conflict_grain", "Conflicts are by table, or finer"),
-        "By table, consolidations of different dates wait for each other, and a backfill goes date by date.",
+        "By table, consolidations of different dates wait for each other, and a backfill runs date by date.",
         25,
         _by_table,
     ),
     Claim(
         Question("conflict_recognised", "A cancelled transaction is recognised, at a statement or at COMMIT"),
-        "Only then is it run again; else a consolidation that lost ends with an error.",
+        "Only then is it retried; otherwise a consolidation that lost ends with an error.",
         0,
         _recognised,
     ),
     Claim(
-        Question("child_job_time", "What a statement of a script costs in time"),
-        "Each is a job of its own, so a consolidation takes this times the number of its statements.",
+        Question("child_job_time", "Time per statement of a script"),
+        "Each is a separate job, so a consolidation takes this long for each of its statements.",
         0,
         _child_job,
         needs_jobs=True,
     ),
     Claim(
         Question("row_count_condition", "A condition on @@row_count costs no job"),
-        "The transaction checks by such conditions that its statements did what they had to.",
+        "The transaction uses such conditions to check that its statements did what they should.",
         5,
         _conditions,
         needs_jobs=True,

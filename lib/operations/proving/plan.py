@@ -1,4 +1,4 @@
-"""What a proof would do, and the dataset that it does it in."""
+"""The plan of a proof, and the dataset that it uses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lib.words.quantities import spoken_bytes, spoken_seconds
 logger = logging.getLogger(__name__)
 
 ACTION = "proof"
-_PROOF = Question("proof", "Proof", affects="the warehouse: a dataset of its own may be left", can_wait="yes")
+_PROOF = Question("proof", "Proof", affects="the warehouse: the proof's dataset may be left over", can_wait="yes")
 _LEAST_BILLED_BYTES = 10_000_000  # a table that a statement reads, however small
 
 
@@ -29,9 +29,9 @@ class ProofPlan:
     """What a proof would do.
 
     Attributes:
-        dataset: It does not exist yet.
-        claims: Those that can be tried there.
-        facts: What it rests on, in words.
+        dataset: Its name; it does not exist yet.
+        claims: The claims that can be tried there.
+        facts: The state that the plan is based on, in words.
     """
 
     platform: Platform
@@ -40,7 +40,7 @@ class ProofPlan:
     facts: Facts
 
     def plan(self) -> Plan:
-        """What a person looks at, and approves where the environment asks for it."""
+        """Return the plan that a person reviews, and approves if the environment requires it."""
         return Plan(
             question=_PROOF,
             runbook="",
@@ -48,16 +48,16 @@ class ProofPlan:
             act=f"Try it in {self.dataset}",
             target=self.dataset,
             parameters={"dataset": self.dataset},
-            summary=f"try on this warehouse, in the new dataset {self.dataset}, what the fence stands on",
+            summary=f"test in the new dataset {self.dataset} the warehouse behaviour that the fence relies on",
             state=self.facts,
-            undo="none is needed: its dataset is removed at the end",
+            undo="not needed: its dataset is removed at the end",
             words=("prove", "--dataset", self.dataset),
             takes_reason=False,
         )
 
 
 def plan_of(platform: Platform, dataset: str) -> ProofPlan:
-    """Look whether the dataset's name is free; changes nothing.
+    """Check that the dataset's name is free, and return the plan. Changes nothing.
 
     Raises:
         InvalidIdentifier: It is not a plain name.
@@ -70,7 +70,7 @@ def plan_of(platform: Platform, dataset: str) -> ProofPlan:
     expires = platform.scratch.tables_expire_after_seconds
     claims = [claim for claim in CLAIMS if platform.scratch.has_jobs or not claim.needs_jobs]
     facts: Facts = {
-        "dataset": f"{dataset}: does not exist, is made, and is removed at the end",
+        "dataset": f"{dataset}: does not exist yet, is created, and is removed at the end",
         "if it is killed": f"tables expire after {spoken_seconds(expires)}" if expires else "the dataset stays",
         "claims": len(claims),
         "time": "about two minutes" if platform.scratch.has_jobs else "seconds",
@@ -84,26 +84,31 @@ def _cost(platform: Platform, readings: int) -> str:
         return "nothing is billed here"
     return (
         f"about {readings} readings of tiny tables, each billed at BigQuery's minimum of "
-        f"{spoken_bytes(_LEAST_BILLED_BYTES)}: {spoken_bytes(readings * _LEAST_BILLED_BYTES)} in all, some cents at "
+        f"{spoken_bytes(_LEAST_BILLED_BYTES)}: {spoken_bytes(readings * _LEAST_BILLED_BYTES)} in all, a few cents at "
         "list price"
     )
 
 
 def _taken(platform: Platform, dataset: str, note: str) -> str:
-    said = f"the dataset {dataset} exists already, and a proof uses only one of its own; name one that does not exist"
+    taken = f"the dataset {dataset} already exists, and a proof uses only a new one; name one that does not exist"
     remove = platform.commands.remove_dataset(dataset)
     if not note.startswith(NOTE) or not remove:
-        return said
-    return f"{said}. An earlier proof made it; if that was killed, remove it with: {remove}"
+        return taken
+    return f"{taken}. An earlier proof made it; if that was killed, remove it with: {remove}"
 
 
 @contextmanager
 def made_dataset(platform: Platform, dataset: str, digest: str) -> Iterator[None]:
-    """The dataset is there for the length of the ``with`` block, however that ends.
+    """Create the dataset for the ``with`` block, and remove it however the block ends.
+
+    Args:
+        platform: Where to create it.
+        dataset: Its name.
+        digest: The digest of the proof's plan, for the dataset's note.
 
     Raises:
-        DatasetExists: It was made by somebody else meanwhile; it was left as it is.
-        Unavailable: It could not be made; or not be removed, and then the message says what is left.
+        DatasetExists: Someone else has created it since; it was left unchanged.
+        Unavailable: It could not be created, or not removed; the message then says what is left.
     """
     note = f"{NOTE}, plan {digest}"
     try:
@@ -114,14 +119,14 @@ def made_dataset(platform: Platform, dataset: str, digest: str) -> Iterator[None
     except BaseException:
         try:
             _remove(platform, dataset, note)
-        except Unavailable as error:  # what ended the block is what matters
+        except Unavailable as error:  # the error that ended the block matters more
             logger.warning("%s", error)
         raise
     _remove(platform, dataset, note)
 
 
 def _remove(platform: Platform, dataset: str, note: str) -> None:
-    """Remove it if it has this note: after an interruption it is not known what was made."""
+    """Remove it if it has this note: after an interruption it is not known whether it was created."""
     try:
         if platform.scratch.note_of(dataset) == note:
             platform.scratch.remove(dataset)

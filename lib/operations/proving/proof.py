@@ -1,4 +1,4 @@
-"""A proof: what was tried so far on a warehouse, and what it did."""
+"""A proof: the trials so far on a warehouse, and their results."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ NOTE = "made by runbook prove"  # how the note of a proof's dataset begins
 
 @dataclass(frozen=True)
 class Cancelled:
-    """A transaction that was rolled back because of its rival.
+    """A transaction that was rolled back because of a concurrent one.
 
     Attributes:
-        job_id: The warehouse's name for it.
+        job_id: Its job id in the warehouse.
         found_at: The statement at which the warehouse found the conflict; empty: not known.
-        words: How it said so. Hostile input.
-        is_recognised: Whether we took it for a conflict, which is tried again.
+        words: The warehouse's error message. Hostile input.
+        is_recognised: Whether it was recognised as a conflict, which is retried.
     """
 
     job_id: str
@@ -37,12 +37,12 @@ class Cancelled:
 
 @dataclass(frozen=True)
 class Proof:
-    """One run's trials, in a dataset of their own.
+    """The trials of one run, in their own dataset.
 
     Attributes:
         scope: The run.
         arena: The dataset.
-        cancelled: All transactions that a rival has ended so far.
+        cancelled: All transactions that were cancelled so far because of a concurrent one.
     """
 
     scope: Scope
@@ -60,7 +60,7 @@ class Proof:
         return self.scope.platform.scratch
 
     def losers_of(self, race: Race) -> list[Cancelled]:
-        """Those of a race that its rival has ended; they are kept.
+        """Return, and remember, the transactions of a race that the other one cancelled.
 
         Raises:
             RunbookError: One ended for another reason.
@@ -83,21 +83,21 @@ class Proof:
     def _failed_statement(self, ended: Ended) -> tuple[str, str] | None:
         try:
             runs = self.scratch.statements(ended.job_id)
-        except Unavailable:  # it is known all the same that a conflict was recognised, but not where it was found
+        except Unavailable:  # the conflict is known, but not the statement where it was found
             return None
         return next(((run.words, run.error) for run in runs if run.error), None)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Something that has to hold on a warehouse, and how that is tried.
+    """Something that must hold on a warehouse, and how it is tried.
 
     Attributes:
-        question: Its name says what has to hold.
-        why: What rests on it.
-        readings: How often a statement reads a table for it, about: that is what is billed.
-        attempt: Tries it; raises `CouldNotLook` when it could not be tried.
-        needs_jobs: It is about jobs, so it is not tried on a warehouse without them.
+        question: Its name states the claim.
+        why: Why it matters.
+        readings: About how many table reads it costs, which are billed.
+        attempt: Tries it; raises `CouldNotLook` if it could not be tried.
+        needs_jobs: Whether it is about jobs, and so not tried on a warehouse without them.
     """
 
     question: Question
@@ -108,10 +108,10 @@ class Claim:
 
 
 def proof_in(scope: Scope, dataset: str) -> Proof:
-    """A proof in the dataset that ``runbook prove`` has made for it.
+    """Return a proof in the dataset that ``runbook prove`` created for it.
 
     Raises:
-        UserError: It has not, so nothing is written to it.
+        UserError: The dataset was not created for a proof, so nothing is written to it.
     """
     scratch = scope.platform.scratch
     plain_identifier(dataset, "dataset name")

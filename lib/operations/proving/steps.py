@@ -1,4 +1,4 @@
-"""The steps of the proof's notebook: try a claim, and show all of them beside what the warehouse did."""
+"""The steps of the proof's notebook: try a claim, and show all claims with what the warehouse did."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BY_ID = {claim.question.id: claim for claim in CLAIMS}
 
 
 def try_claim(proof: Proof, claim_id: str) -> Section:
-    """Try one claim on the warehouse; one about jobs is not tried where there are none."""
+    """Try one claim on the warehouse; a claim about jobs is skipped where there are none."""
     if claim_id not in _BY_ID:
         raise no_such("claim", claim_id, _BY_ID)
     claim = _BY_ID[claim_id]
@@ -28,16 +28,16 @@ def _tried(proof: Proof, claim: Claim) -> Section:
     except CouldNotLook:
         raise
     except RunbookError as error:
-        return Section((claim.question.fails(f"its transactions ended as they must not: {error}", STOP),))
+        return Section((claim.question.fails(f"its transactions ended with an unexpected error: {error}", STOP),))
 
 
 def claims_and_answers(proof: Proof) -> Section:
-    """Every claim, what rests on it, and what this warehouse did. Judges nothing."""
+    """Show every claim, why it matters, and what this warehouse did. Judges nothing."""
     answers = {check.id: check for check in proof.findings.conclude().checks}
     rows = []
     for claim in CLAIMS:
         answer = answers.get(claim.question.id)
-        said = (answer.verdict, answer.summary) if answer else ("-", _NOT_TRIED)
-        rows.append((claim.question.name, claim.why, *said))
-    columns = ("Claim", "What rests on it", "Verdict", f"What {proof.scope.platform.name} did")
+        result = (answer.verdict, answer.summary) if answer else ("-", _NOT_TRIED)
+        rows.append((claim.question.name, claim.why, *result))
+    columns = ("Claim", "Why it matters", "Verdict", f"What {proof.scope.platform.name} did")
     return Section((), (Table("The claims, and what this warehouse did", columns, rows),))

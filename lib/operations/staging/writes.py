@@ -48,7 +48,7 @@ def _none_failed(scope: Scope, staged: Sequence[Event]) -> Check:
     if staged:
         return question.passes(f"{counted(len(staged), 'write')} of {counted(_rows(staged), 'row')}, none failed")
     if fresh.verdict is not Verdict.PASS:
-        return question.unknown(f"no failed write was logged, but {fresh.summary}", fresh.next_step)
+        return question.unknown(f"unknown whether writes failed: {fresh.summary}", fresh.next_step)
     return question.passes(f"no failed write was logged; {fresh.summary}")
 
 

@@ -1,4 +1,4 @@
-"""Three fixes for a consolidation that times out, each with what it would change here."""
+"""Three fixes for a consolidation that times out, with the effect of each here."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ THREE_FIXES = Question(
     can_wait="as long as those still get the lock",
 )
 
-# What it is today, and what the fix would change.
+# The present state, and the effect that the fix would have.
 _Figures = tuple[str, str]
 
 
 @section(THREE_FIXES)
 def three_fixes(scope: Scope, batch_id: str = "") -> Section:
-    """A row a fix: what it is today, and what it would change; and which of them the slowest calls for.
+    """Show the present state and the likely effect of each fix, and which fix the slowest run calls for.
 
-    Without a batch: by the largest and the slowest there are.
+    Without a batch, the largest and the slowest ones are used.
     """
     figures = {fix: _figures(fix, scope, batch_id) for fix in _FIXES}
     rows = [(fix, *found) for fix, found in figures.items()]
-    table = Table(THREE_FIXES.name, ("Fix", "Today", "It would change"), rows)
+    table = Table(THREE_FIXES.name, ("Fix", "Today", "Effect here"), rows)
     timed = timed_runs(scope.history, batch_id)
     return Section(
         (_called_for(timed[0], figures, threshold(scope.platform.environment, "normal_duration")),) if timed else (),
@@ -45,7 +45,7 @@ def three_fixes(scope: Scope, batch_id: str = "") -> Section:
 
 
 def _figures(fix: str, scope: Scope, batch_id: str) -> _Figures:
-    """A source that cannot be read takes its fix with it, and not the others."""
+    """A source that cannot be read affects only its own fix."""
     try:
         return _FIXES[fix](scope, batch_id)
     except CouldNotLook as error:
@@ -54,20 +54,20 @@ def _figures(fix: str, scope: Scope, batch_id: str) -> _Figures:
 
 def _called_for(slowest: TimedRun, figures: Mapping[str, _Figures], limit: float) -> Check:
     if slowest.silent_in:
-        step = "First see whether its holder lives and what the warehouse's queue holds."
-        return THREE_FIXES.warns("none of them ends one that hangs", step)
+        step = "First check whether its holder is alive, and what is in the warehouse's job queue."
+        return THREE_FIXES.warns("none of them ends a hanging consolidation", step)
     part = slowest.longest
     evidence: dict[str, Value] = {"slowest": seconds(slowest.total_seconds), str(part): seconds(slowest.seconds[part])}
     question = THREE_FIXES.on(evidence)
     if slowest.total_seconds < limit:
-        return question.passes(f"none is called for: nothing took {limit:g} s")
+        return question.passes(f"none is needed: no consolidation took {limit:g} s or longer")
     fix = _FIX_OF[part]
-    step = "See the other two with their figures before you change anything."
+    step = "Compare it with the other two before you change anything."
     return question.warns(f"{part} dominates. {fix}: {figures[fix][1]}", step)
 
 
 def _lock_timeout(scope: Scope, batch_id: str) -> _Figures:
-    """By all batches of the period, since each waits for the others."""
+    """Judge by all batches of the period, since each waits for the others."""
     lock = scope.platform.environment.lock
     today = f"waits at most {lock.max_wait_seconds:g} s; a lease of {lock.lease_seconds:g} s that its holder renews"
     timed = timed_runs(scope.history)
@@ -75,10 +75,10 @@ def _lock_timeout(scope: Scope, batch_id: str) -> _Figures:
     held = max((one.total_seconds - one.seconds[Phase.LOCK_WAIT] for one in timed), default=0.0)
     longest = spoken_seconds(held)
     if gave_up and held <= lock.max_wait_seconds:
-        return today, f"little for {len(gave_up)} that gave up, behind several others: none held it over {longest}"
+        return today, f"little: {len(gave_up)} gave up behind several others; the longest hold was {longest}"
     if gave_up:
-        return today, f"{len(gave_up)} gave up: a wait of more than {longest}, the longest hold, would have sufficed"
-    return today, f"nothing: none gave up waiting; the longest held the lock for {longest}, and renewed its lease"
+        return today, f"{len(gave_up)} gave up: waiting longer than {longest}, the longest hold, would have been enough"
+    return today, f"none: no consolidation gave up waiting; the longest hold was {longest}, with its lease renewed"
 
 
 def _merge(scope: Scope, batch_id: str) -> _Figures:
@@ -87,11 +87,11 @@ def _merge(scope: Scope, batch_id: str) -> _Figures:
     of_date = rows_of_date(platform.warehouse, platform.table, scope.game_date)
     share = 100 * of_date / max(layout.rows, 1)
     if not layout.has_partitions:
-        return f"{counted(layout.rows, 'row')}, not partitioned", "nothing: this platform has no partitions"
+        return f"{counted(layout.rows, 'row')}, not partitioned", "none: this platform has no partitions"
     whole, pruned = spoken_bytes(layout.size_bytes), spoken_bytes(bytes_of_date(layout, of_date))
     if is_pruned(platform, layout):
-        return f"partitioned: reads about {pruned} of {whole}", "nothing: it is done"
-    return f"each MERGE scans {whole}", f"it would read about {pruned}: {share:.1f}% of the rows are of the date"
+        return f"partitioned: reads about {pruned} of {whole}", "none: already done"
+    return f"each MERGE scans {whole}", f"each would read about {pruned}: the date has {share:.1f}% of the rows"
 
 
 def _split(scope: Scope, batch_id: str) -> _Figures:
@@ -100,18 +100,18 @@ def _split(scope: Scope, batch_id: str) -> _Figures:
     slowest = timed[0] if timed else None
     today = _staged(sizes[0]) if sizes else f"nothing is staged; {_consolidated(slowest)}"
     if slowest is None:
-        return today, "not known: no consolidation of the period shows how long its gathering took"
+        return today, "not known: no consolidation of the period shows how long gathering took"
     by_tables, by_rows = slowest.seconds[Phase.GATHERING], slowest.seconds[Phase.MERGE]
     halves = f"each half would gather for about {spoken_seconds(by_tables / 2)} instead of {spoken_seconds(by_tables)}"
-    cost = f"and start a MERGE of its own, of {spoken_seconds(by_rows)} now"
+    cost = f"and run its own MERGE, which takes {spoken_seconds(by_rows)} now"
     if slowest.longest is Phase.LOCK_WAIT:
-        return today, "nothing: the slowest waited for the lock, which both halves would have to do"
-    return today, f"{halves}, {cost}; fewer and larger staging tables do the same without a second MERGE"
+        return today, "none: the slowest waited for the lock, and both halves would wait too"
+    return today, f"{halves}, {cost}; fewer, larger staging tables have the same effect without a second MERGE"
 
 
 def _staged(size: StagedSize) -> str:
     name = size.batch.name
-    return f"{name}: {counted(size.rows, 'row')} in {counted(size.tables, 'table')}, {size.rows_a_table:.1f} a table"
+    return f"{name}: {counted(size.rows, 'row')} in {counted(size.tables, 'table')}, {size.rows_a_table:.1f} per table"
 
 
 def _consolidated(slowest: TimedRun | None) -> str:

@@ -1,4 +1,4 @@
-"""The warehouse's queue: what waits, what runs, and what outlived who asked for it."""
+"""The warehouse's job queue: jobs that wait or run, and jobs that outlived their caller."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ JOB_QUEUE = Question(
 )
 TABLE_LOADS = Question(
     "table_loads",
-    "Loads a table in a day",
-    affects="loads into that table: past the limit each is refused",
-    can_wait="as long as nothing has to be loaded into it",
+    "Daily loads per table",
+    affects="loads into that table: above the limit, each is refused",
+    can_wait="until something has to be loaded into it",
 )
 
-# https://cloud.google.com/bigquery/quotas: DML statements of a table that may wait, loads of a table a day.
+# https://cloud.google.com/bigquery/quotas: queued DML statements per table, load jobs per table and day.
 QUEUED_DML_A_TABLE = 20
 LOADS_A_TABLE_A_DAY = 1_500
 
@@ -41,13 +41,13 @@ _CONSOLIDATION = re.compile(r"consolidation_(?P<batch>[A-Za-z0-9_-]+)_[0-9a-f]{3
 
 
 def batch_of_job(job: WarehouseJob) -> str:
-    """The batch that the job consolidates; empty: it is not a consolidation of this library."""
+    """Return the batch that the job consolidates; empty: it is not a consolidation of this library."""
     found = _CONSOLIDATION.fullmatch(job.job_id)
     return found["batch"] if found else ""
 
 
 def open_consolidations(platform: Platform, since: datetime) -> dict[str, WarehouseJob]:
-    """By batch, the newest job that may still commit: a MERGE outlives its holder in BigQuery.
+    """Return, by batch, the newest job that may still commit: in BigQuery, a MERGE outlives its caller.
 
     Raises:
         SourceUnavailable: The jobs cannot be listed.
@@ -58,28 +58,28 @@ def open_consolidations(platform: Platform, since: datetime) -> dict[str, Wareho
 
 @section(JOB_QUEUE)
 def job_queue(scope: Scope) -> Section:
-    """The dataset's jobs of the period: those that wait or run, and those that took longest."""
+    """Show the dataset's jobs of the period: those that wait or run, and those that took longest."""
     platform = scope.platform
     jobs = platform.activity.jobs(platform.table.table.dataset, since=scope.since)
     still = [job for job in jobs if job.state is not JobState.DONE]
     ended = sorted((job for job in jobs if job.ended_at), key=_seconds, reverse=True)
     exhibits = (
-        _table(scope, "Jobs that wait or run", still, ""),
-        _table(scope, "Jobs that took longest", ended[:10], "Queueing included."),
+        _table(scope, "Waiting and running jobs", still, ""),
+        _table(scope, "Longest jobs", ended[:10], "Includes time in the queue."),
     )
     return Section((_queue_check(scope, jobs),), exhibits if platform.activity.has_queue else exhibits[:1])
 
 
 @section(TABLE_LOADS)
 def load_quota(scope: Scope) -> Section:
-    """Load jobs by table in the last day: 1,500 one-row loads use up what a table admits."""
+    """Count the load jobs of the last day by table: 1,500 one-row loads use up a table's daily quota."""
     platform = scope.platform
     if not platform.activity.has_queue:
         return Section((TABLE_LOADS.passes("this platform has no such limit"),))
     jobs = platform.activity.jobs(platform.table.table.dataset, since=scope.now - timedelta(days=1))
     loads = Counter(str(job.target) for job in jobs if job.statement == "LOAD" and job.target)
     rows = loads.most_common(10)
-    table = Table("Tables loaded most often", ("Table", "Loads"), rows, "Failed loads count against the limit, too.")
+    table = Table("Tables with most loads", ("Table", "Loads"), rows, "Failed loads count against the limit too.")
     return Section((_loads_check(loads),), (table,))
 
 
@@ -87,13 +87,13 @@ def _loads_check(loads: Counter[str]) -> Check:
     table, most = loads.most_common(1)[0] if loads else ("none", 0)
     evidence: dict[str, Value] = {"loads": sum(loads.values()), "tables": len(loads), "most": most, "into": table}
     question = TABLE_LOADS.on(evidence)
-    summary = f"{most:,} of {LOADS_A_TABLE_A_DAY:,} into {table}"
-    step = "Write more rows a load, or load into a table of its own, as the staging writer of this library does."
+    summary = f"{most:,} of {LOADS_A_TABLE_A_DAY:,} loads into {table}"
+    step = "Write more rows per load, or load each batch into its own tables, as this library's staging writer does."
     if most >= LOADS_A_TABLE_A_DAY:
         return question.fails(f"used up: {summary}", step)
     if most >= LOADS_A_TABLE_A_DAY * _MUCH_OF_QUOTA:
         return question.warns(f"nearly used up: {summary}", step)
-    return question.passes(f"at most {summary}")
+    return question.passes(f"at most {summary}" if loads else "no loads in the last day")
 
 
 def _queue_check(scope: Scope, jobs: Sequence[WarehouseJob]) -> Check:
@@ -115,37 +115,37 @@ def _queue_check(scope: Scope, jobs: Sequence[WarehouseJob]) -> Check:
     }
     question = JOB_QUEUE.on(evidence, [commands.list_jobs()] if has_queue else [])
     if waiting >= QUEUED_DML_A_TABLE:
-        step = "Do not start more; see the longest that runs, and cancel it only if its caller is gone."
+        step = "Do not start more. Check the longest-running job, and cancel it only if its caller is gone."
         return question.fails(
-            f"full: {counted(waiting, 'DML statement', 'waits')} for {fullest}, the next one is refused", step
+            f"full: {counted(waiting, 'DML statement', 'waits')} for {fullest}, and the next is refused", step
         )
     if left:
-        refused = scope.guard.refuses("what is older than a newer consolidation of its date")
+        refused = scope.guard.refuses("a consolidation that a newer one of its date has overtaken")
         step = f"Let it end, or cancel it; {refused}."
         summary = (
-            f"{counted(len(left), 'consolidation', 'continues')} with no live lock: "
+            f"{counted(len(left), 'consolidation', 'is')} running without a live lock: "
             f"{', '.join(map(batch_of_job, left[:3]))}"
         )
         cancels = list(filter(None, (commands.cancel_job(job.job_id) for job in left)))
         return question.warns(summary, step, cancels, since=min(job.created_at for job in left))
     if unseen:
-        step = "Make the lock service readable; until then nobody sees whether a job has lost its holder."
-        return question.unknown(f"whose lock is live can't be seen: {unseen}", step)
+        step = "Restore access to the lock service; until then, a job that lost its holder goes unnoticed."
+        return question.unknown(f"it is not known which locks are live: {unseen}", step)
     if died := _died(platform, scope.since, jobs):
-        step = "Nothing of it was committed, and its staging tables are kept: consolidate the batch again."
+        step = "Nothing was committed, and the staging tables are kept: consolidate the batch again."
         names = ", ".join(map(batch_of_job, died[:3]))
-        summary = f"{len(died)} died with their process: {names} ({died[0].user})"
+        summary = f"{counted(len(died), 'job')} ended when the process died: {names} ({died[0].user})"
         return question.warns(summary, step, since=min(job.created_at for job in died))
     if longest > _LONG_WAIT:
-        step = "The queue is what takes long. See what runs, and whether slots or the table's DML are used up."
-        summary = f"{len(pending)} wait, the longest for {evidence['longest wait']}"
+        step = "The delay is in the queue. Check the running jobs, and whether slots or the DML quota are used up."
+        summary = f"{len(pending)} waiting, the longest for {evidence['longest wait']}"
         return question.warns(summary, step, since=scope.now - longest)
-    at_work = f"{len(running)} run, {len(pending)} wait"
+    at_work = f"{len(running)} running, {len(pending)} waiting"
     return question.passes(at_work if has_queue else f"{at_work}; this platform has no queue")
 
 
 def _left_behind(platform: Platform, jobs: Sequence[WarehouseJob]) -> tuple[list[WarehouseJob], str]:
-    """Open consolidations whose batch holds no live lock, or why that cannot be seen."""
+    """Return open consolidations whose batch holds no live lock, or why the locks could not be read."""
     consolidating = [job for job in jobs if job.is_open and batch_of_job(job)]
     if not consolidating:
         return [], ""
@@ -157,7 +157,7 @@ def _left_behind(platform: Platform, jobs: Sequence[WarehouseJob]) -> tuple[list
 
 
 def _died(platform: Platform, since: datetime, jobs: Sequence[WarehouseJob]) -> list[WarehouseJob]:
-    """Jobs whose process died, but for batches that were consolidated since. May raise `WarehouseUnavailable`."""
+    """Return jobs whose process died, unless their batch was consolidated since. Raises `WarehouseUnavailable`."""
     gone = [job for job in jobs if job.state is JobState.GONE]
     if not gone:
         return []
@@ -184,7 +184,7 @@ def _table(scope: Scope, caption: str, jobs: Sequence[WarehouseJob], note: str) 
         )
         for job in jobs
     ]
-    columns = ("Asked for", "State", "Does", "Job", "Table", "Since then", "Read", "Slot time", "By", "Error")
+    columns = ("Created", "State", "Statement", "Job", "Table", "Duration", "Read", "Slot time", "User", "Error")
     return Table(caption, columns, rows, note, shown=25)
 
 

@@ -1,4 +1,4 @@
-"""Which part of a consolidation takes the time: from its log lines."""
+"""How long each phase of a consolidation takes, from its log lines."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
+from lib.words.nouns import counted
 from lib.words.quantities import Value, seconds, spoken_seconds
 
 TIME_SPENT = Question(
     "time_spent",
-    "Where the time goes",
+    "Time by phase",
     affects="this batch, and those that wait for the lock behind it",
     can_wait="as long as those still get the lock",
 )
 
 
 class Phase(StrEnum):
-    """The parts of a consolidation, in their order."""
+    """The phases of a consolidation, in order."""
 
     LOCK_WAIT = "waiting for the lock"
     GATHERING = "gathering and checks"
@@ -38,7 +39,7 @@ class Phase(StrEnum):
     CLEANUP = "cleanup"
 
 
-# After each line, the phase that its consolidation is in.
+# The phase that a consolidation is in after each line.
 _PHASE_AFTER: Mapping[EventKind, Phase] = {
     EventKind.ACQUIRING: Phase.LOCK_WAIT,
     EventKind.WAITING: Phase.LOCK_WAIT,
@@ -53,23 +54,23 @@ _PHASE_AFTER: Mapping[EventKind, Phase] = {
     EventKind.CLEANED: Phase.CLEANUP,
 }
 _STEPS: Mapping[Phase, str] = {
-    Phase.LOCK_WAIT: "It waited behind another consolidation, and a smaller batch would have waited as long. "
+    Phase.LOCK_WAIT: "It waited for another consolidation; a smaller batch would have waited just as long. "
     "See who holds the lock: {locks}",
-    Phase.GATHERING: "The number of its staging tables decides: see how much is staged.",
-    Phase.MERGE: "See the job queue, and how the table is stored.",
-    Phase.VALIDATION: "It reads the keys of the date: see how the table is stored.",
-    Phase.CLEANUP: "Dropping takes a request a staging table: see how many are staged. The rows are committed.",
+    Phase.GATHERING: "Gathering takes longer with more staging tables: see how many are staged.",
+    Phase.MERGE: "Check the job queue and the table layout.",
+    Phase.VALIDATION: "Validation reads the keys of the date: check the table layout.",
+    Phase.CLEANUP: "Cleanup makes one request per staging table: see how many are staged. The rows are committed.",
 }
 
 
 @dataclass(frozen=True)
 class TimedRun:
-    """A consolidation by the seconds that its phases took.
+    """A consolidation with the duration of each phase.
 
     Attributes:
         run: Its lines.
-        seconds: By phase; of one that runs, the present phase counts until now.
-        silent_in: The phase in which it fell silent; None: it ended, or still runs.
+        seconds: By phase; while it runs, the current phase counts until now.
+        silent_in: The phase in which it stopped logging; None: it ended, or is still running.
     """
 
     run: Consolidation
@@ -86,7 +87,7 @@ class TimedRun:
 
 
 def timed_runs(history: LogHistory, batch_id: str = "") -> list[TimedRun]:
-    """The consolidations of the period, or those of one batch, the slowest first. Raises `SourceUnavailable`."""
+    """Return the consolidations of the period or of one batch, slowest first. Raises `SourceUnavailable`."""
     runs = [run for run in history.consolidations if not batch_id or run.batch_id == batch_id]
     timed = [_timed(history, run) for run in runs if not run.has(EventKind.ALREADY_DONE) and not run.is_only_printed]
     return sorted(timed, key=lambda one: (one.silent_in is None, -one.total_seconds))
@@ -112,7 +113,7 @@ def _timed(history: LogHistory, run: Consolidation) -> TimedRun:
 
 @section(TIME_SPENT)
 def phases(scope: Scope, batch_id: str = "") -> Section:
-    """Each consolidation by phase, the slowest first, and which phase dominates; of all batches or of one."""
+    """Show each consolidation by phase, slowest first, and which phase dominates; for all batches or one."""
     timed = timed_runs(scope.history, batch_id)
     if not timed and any(run.is_only_printed for run in scope.history.consolidations):
         return Section((only_prints(scope.history, TIME_SPENT),))
@@ -121,7 +122,7 @@ def phases(scope: Scope, batch_id: str = "") -> Section:
     check = _check(scope.platform, timed)
     if timed[0].silent_in and closes_nothing(scope.history, timed[0].run):
         check = TIME_SPENT.on(check.evidence, check.commands).unknown(
-            f"{check.summary}; a line that no dialect reads may be its end", "See those lines in day1_monitoring."
+            f"{check.summary}; an unrecognised log line may be its end", "See those lines in day1_monitoring."
         )
     shown = [run for run in scope.history.consolidations if any(run is one.run for one in timed)]
     picture = timeline_of_runs(scope.history, shown, [timed[0].run])
@@ -141,18 +142,18 @@ def _check(platform: Platform, timed: Sequence[TimedRun]) -> Check:
     }
     question = TIME_SPENT.on(evidence, [platform.commands.read_logs(platform.environment.services.coordinator)])
     locks = platform.commands.run("stuck_lock_release")
-    name = slowest.run.batch_id or "a batch without a name"
+    name = slowest.run.batch_id or "an unnamed batch"
     if slowest.silent_in:
         since = local_time(slowest.run.last_at, platform.environment.timezone)
-        summary = f"{name} has not ended: silent since {since} in its phase {slowest.silent_in}"
-        return question.fails(summary, f"See whether its holder lives: {locks}", since=slowest.run.last_at)
+        summary = f"{name} has not ended: silent since {since} in phase {slowest.silent_in}"
+        return question.fails(summary, f"Check whether its holder is alive: {locks}", since=slowest.run.last_at)
     taken = f"{spoken_seconds(slowest.total_seconds)}, {share:.0f}% of it {slowest.longest}"
     step = _STEPS[slowest.longest].format(locks=locks)
     if slowest.total_seconds >= threshold(platform.environment, "consolidation_times_out"):
         return question.fails(f"{name} took {taken}", step, since=slowest.run.started_at)
     if slowest.total_seconds >= limit:
         return question.warns(f"{name} took {taken}", step, since=slowest.run.started_at)
-    return question.passes(f"all {len(timed)} took less than {limit:g} s; the longest {taken}")
+    return question.passes(f"{counted(len(timed), 'consolidation')} under {limit:g} s; longest {taken}")
 
 
 def _table(history: LogHistory, timed: Sequence[TimedRun]) -> Table:
@@ -169,8 +170,8 @@ def _table(history: LogHistory, timed: Sequence[TimedRun]) -> Table:
         )
         for one in timed
     ]
-    columns = ("Batch", "Started", "State", "Whole", *map(str, Phase), "Staging tables", "Rows")
+    columns = ("Batch", "Started", "State", "Total", *map(str, Phase), "Staging tables", "Rows")
     note = (
-        "Gathering holds everything between the lock and the commit but the MERGE itself: retries after a rival, too."
+        "Gathering is everything between the lock and the commit except the MERGE, including retries after conflicts."
     )
-    return Table("Consolidations by phase, the slowest first", columns, rows, note, shown=15)
+    return Table("Consolidations by phase, slowest first", columns, rows, note, shown=15)

@@ -1,4 +1,4 @@
-"""What a consolidation depends on: how its table is stored, and how fast the services it asks answer."""
+"""What a consolidation depends on: the layout of its table, and the latency of the services that it calls."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from lib.words.quantities import Value, percent, seconds, size_in_bytes, spoken_
 TABLE_LAYOUT = Question(
     "table_layout",
     "Table layout",
-    affects="all consolidations, once the table is too large: then each is refused",
-    can_wait="yes, until the table is as large as that",
+    affects="all consolidations, once the table is so large that each is refused",
+    can_wait="yes, until the table reaches that size",
 )
 ROUND_TRIPS = Question(
     "latency",
     "Latency",
     affects="each consolidation: it makes dozens of requests",
-    can_wait="yes: it costs time, and no row",
+    can_wait="yes: it costs time but loses no rows",
 )
 WAREHOUSE = Question(
     "latency_of_warehouse",
     "Warehouse latency",
     affects="each consolidation: it makes dozens of requests",
-    can_wait="yes: it costs time, and no row",
+    can_wait="yes: it costs time but loses no rows",
 )
 LOCK_SERVICE = Question(
     "latency_of_lock_service",
@@ -53,7 +53,7 @@ _SLOW_SECONDS = 5.0
 
 @section(TABLE_LAYOUT)
 def table_layout(scope: Scope) -> Section:
-    """Whether the table is partitioned by its date, with the bytes of a MERGE."""
+    """Report whether the table is partitioned by its date, and how much a MERGE reads."""
     platform = scope.platform
     layout = platform.activity.layout(platform.table.table)
     of_date = rows_of_date(platform.warehouse, platform.table, scope.game_date)
@@ -64,7 +64,7 @@ def table_layout(scope: Scope) -> Section:
         "partitioned by": layout.partition_column or "nothing",
         "a MERGE reads about": spoken_bytes(bytes_of_merge(platform, layout, of_date)),
     }
-    table = facts(f"How {platform.table.table} is stored", stored)
+    table = facts(f"Layout of {platform.table.table}", stored)
     return Section((_layout_check(platform, layout, of_date),), (table,))
 
 
@@ -74,12 +74,12 @@ def is_pruned(platform: Platform, layout: TableLayout) -> bool:
 
 
 def bytes_of_merge(platform: Platform, layout: TableLayout, of_date: int) -> int | None:
-    """What it reads of the main table, at most."""
+    """Return how much of the main table a MERGE reads at most; None: the warehouse does not report bytes."""
     return bytes_of_date(layout, of_date) if is_pruned(platform, layout) else layout.size_bytes
 
 
 def bytes_of_date(layout: TableLayout, of_date: int) -> int | None:
-    """The date's share of the table; None: the warehouse does not report bytes."""
+    """Return the date's share of the table in bytes; None: the warehouse does not report bytes."""
     return None if layout.size_bytes is None else round(layout.size_bytes * of_date / max(layout.rows, 1))
 
 
@@ -95,22 +95,22 @@ def _layout_check(platform: Platform, layout: TableLayout, of_date: int) -> Chec
     question = TABLE_LAYOUT.on(evidence)
     if not layout.has_partitions:
         return question.passes(
-            f"{counted(layout.rows, 'row')}; this platform has no partitions, and bills nothing for reading"
+            f"{counted(layout.rows, 'row')}; this platform has no partitions and does not bill reads"
         )
     column, read = platform.table.date_column, evidence["read by a MERGE"]
     if is_pruned(platform, layout):
         return question.passes(f"partitioned by {column}: a MERGE reads about {read}")
-    summary = f"not partitioned by {column}: each MERGE scans all of it, {read}, for {share:.1f}% of its rows"
+    summary = f"not partitioned by {column}: each MERGE scans the whole table, {read}, for {share:.1f}% of its rows"
     limit = platform.environment.google.maximum_bytes_billed
     if limit and (layout.size_bytes or 0) > limit * _NEAR_LIMIT:
-        step = f"Past google.maximum_bytes_billed, {spoken_bytes(limit)}, every consolidation is refused: partition it."
+        step = f"Above google.maximum_bytes_billed, {spoken_bytes(limit)}, consolidations are refused: partition it."
         return question.warns(summary, step)
     return question.passes(summary)
 
 
 @section(ROUND_TRIPS)
 def round_trips(scope: Scope) -> Section:
-    """One small request to each service, timed from here. A service elsewhere may have another way to them."""
+    """Time one small request to each service from here. A service that runs elsewhere may see other latencies."""
     platform, coordinator = scope.platform, scope.platform.environment.services.coordinator
     asked: tuple[tuple[Question, Callable[[], object]], ...] = (
         (WAREHOUSE, lambda: platform.warehouse.query("SELECT 1 AS answered")),
@@ -130,6 +130,6 @@ def _timed(question: Question, ask: Callable[[], object]) -> Check:
     taken = perf_counter() - started
     question = question.on({"answered in": seconds(taken)})
     if taken >= _SLOW_SECONDS:
-        step = "A consolidation makes dozens of requests. See the network, and the status of the cloud."
-        return question.warns(f"slow: an answer took {spoken_seconds(taken)}", step)
+        step = "A consolidation makes dozens of requests. Check the network and the cloud's status page."
+        return question.warns(f"slow: {spoken_seconds(taken)} for one request", step)
     return question.passes(f"{taken * 1000:,.0f} ms")

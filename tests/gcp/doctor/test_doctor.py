@@ -288,7 +288,7 @@ TAKEN_AWAY: dict[str, Case] = {
         "date_column: game_date must be a DATE, and is STRING",
         "Correct the column",
     ),
-    "fences": (lambda project: project.tables.pop(FENCES), "Fences", "WARN", FENCES, "first consolidation makes it"),
+    "fences": (lambda project: project.tables.pop(FENCES), "Fences", "WARN", FENCES, "first consolidation creates it"),
     "ledger": (
         lambda project: project.tables.update({LEDGER: described(LEDGER_COLUMNS[1:])}),
         "Ledger",
@@ -300,7 +300,7 @@ TAKEN_AWAY: dict[str, Case] = {
         lambda project: project.google.log.pop(),
         "Logs of prediction-coordinator",
         "UNKNOWN",
-        "nothing was logged by it in 30 days",
+        "no log lines in 30 days",
         "logs are not collected",
     ),
     "service": (

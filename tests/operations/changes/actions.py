@@ -1,4 +1,4 @@
-"""Every action of rows and locks, each in a world in which it has something to do."""
+"""Every action on rows and locks, each in a state in which it has something to do."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def consolidate(platform: Platform, batch_id: str = BATCH, *, cleanup: bool = Tr
 
 
 def run(platform: Platform, sql: str) -> None:
-    """DuckDB's SQL, past the library."""
+    """Run DuckDB SQL directly, bypassing the library."""
     with platform.warehouse.connection() as connection:  # type: ignore[attr-defined]
         connection.execute(sql)
 
 
 def the_race(platform: Platform) -> None:
-    """Six rows, three of them twice."""
+    """Make six rows, three of them twice."""
     stage(platform, [row(number) for number in range(6)])
     consolidate(platform)
     run(platform, f"INSERT INTO {MAIN} FROM {MAIN} ORDER BY player_lookup LIMIT 3")
@@ -68,11 +68,11 @@ MAIN = "nba_predictions.player_prop_predictions"
 
 @dataclass(frozen=True)
 class Case:
-    """An action, and how what it rests on may move.
+    """An action, and how the state that its plan is based on can change.
 
     Attributes:
         set_up: Makes something to do; returns the action.
-        move: Moves what the plan rests on.
+        move: Changes the state.
     """
 
     set_up: Callable[[Platform], Action]
@@ -106,7 +106,7 @@ def _cleanup(platform: Platform) -> Action:
 
 
 def _spec(platform: Platform) -> Action:
-    """Consolidated by an earlier key, which had no system."""
+    """A table consolidated with an earlier key, which had no system."""
     stage(platform, [row(number) for number in range(6)])
     consolidate(platform)
     run(platform, f"UPDATE {platform.table.fences} SET spec = 'date=game_date key=player_lookup active=-'")
@@ -141,7 +141,7 @@ CASES = {
 
 
 def everything(platform: Platform) -> dict[str, Any]:
-    """All rows of all tables but the record of changes, and all locks with theirs."""
+    """All rows of all tables except the audit table, and all locks with their audit entries."""
     warehouse = platform.warehouse
     with warehouse.session():
         tables = [table.name for table in warehouse.staging_tables(platform.table.table.dataset, "")]
@@ -173,7 +173,7 @@ def approved(
     reason: str = "a test",
     now: datetime | None = None,
 ) -> Section:
-    """Carried out, as far as it is approved."""
+    """Carry out the action with this approval."""
     target = action.plan().target if target is None else target
     plan = planned(platform, action) if plan is None else plan
     return carry_out(platform, action, Approval("target", target, plan, reason).checked(), now=now)

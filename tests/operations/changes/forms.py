@@ -1,4 +1,4 @@
-"""The form below a plan, as a person sees it and fills it in."""
+"""The form below a plan, as a person sees and fills it in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lib.verdict.section import Section
 
 @dataclass
 class Form:
-    """What a person sees of it, and does with it."""
+    """The form, with what a person sees and does."""
 
     box: Any
 
@@ -28,7 +28,7 @@ class Form:
 
     @property
     def button(self) -> Any:
-        """Of a form that is open."""
+        """The button of an open form."""
         return next(widget for widget in self.box.children if isinstance(widget, ipywidgets.Button))
 
     @property
@@ -47,7 +47,7 @@ def form_of(section: Section) -> Form:
 
 
 def lasting(record: Mapping[str, Any]) -> dict[str, str]:
-    """A record of the audit trail without the ids and moments, which no two changes share."""
+    """A record of the audit trail without its ids and times, which differ between changes."""
     names = re.compile(r"(?<=_)[0-9a-f]{8}\b|\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}[^\"]*")
     facts = {name: names.sub("…", str(value)) for name, value in record.items()}
     return {name: value for name, value in facts.items() if name not in ("action_id", "filed_at")}

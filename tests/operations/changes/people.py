@@ -1,4 +1,4 @@
-"""People with SSH keys of their own, and environments that ask for their approval."""
+"""People with SSH keys, and environments that require their approval."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Literal
 from lib import places
 
 ME = pwd.getpwuid(os.getuid()).pw_name
-"""Who applies plans in tests: the account that they run under."""
+"""The account that the tests run under, which applies plans."""
 
 
 def key_of(folder: Path, name: str, passphrase: str = "") -> Path:
-    """A new private key, with its public one beside it."""
+    """Make a private key, with its public key next to it."""
     key = folder / f"id_{name}"
     folder.mkdir(parents=True, exist_ok=True)
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", f"{name} at their desk", "-f", str(key)]
@@ -29,7 +29,7 @@ class People:
     """Alice, who may approve; me, who may as well; and Mallory, who may not.
 
     Attributes:
-        folder: Of their keys, and of the project's environments.
+        folder: Where their keys and the project's environments are.
     """
 
     folder: Path
@@ -51,19 +51,19 @@ class People:
         return self.keys["mallory"]
 
     def line(self, name: str, names: str, options: str = "") -> str:
-        """A line of allowed signers."""
+        """A line of the allowed signers."""
         public = self.keys[name].with_suffix(".pub").read_text(encoding="utf-8")
         return f"{names} {options}{' ' if options else ''}{public}"
 
     def may_sign(self, *lines: str, environment: str = "local") -> None:
-        """Only these; by default alice and me."""
+        """Allow only these to sign; by default alice and me."""
         chosen = lines or (self.line("alice", "alice@example.com,alice"), self.line("me", f"me@example.com,{ME}"))
         environments = self.folder / "params" / "environments"
         environments.mkdir(parents=True, exist_ok=True)
         (environments / f"{environment}.allowed_signers").write_text("# ours\n\n" + "".join(chosen), encoding="utf-8")
 
     def project(self, approval: Literal["digest", "person", "two_people"], name: str = "local") -> Path:
-        """A project of the shipped environment ``local`` with that approval, and its signers."""
+        """Make a project with the shipped environment ``local``, this approval mode and its signers."""
         shipped = places.ROOT / "params" / "environments" / "local.yaml"
         self.may_sign(environment=name)
         settings = f"approval: {approval}\n" + shipped.read_text(encoding="utf-8")

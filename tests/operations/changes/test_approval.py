@@ -1,4 +1,4 @@
-"""Approval by a person: what each mode refuses, by the table of docs/APPROVING.md; and what is on record of it."""
+"""Approval by a person: what each mode refuses, by the table of docs/APPROVING.md, and what is recorded."""
 
 from __future__ import annotations
 
@@ -84,20 +84,20 @@ class World:
         return planned(platform, LockRelease(platform, DAY, steal=True), now)
 
     def sign(self, key: Path, platform: Platform | None = None, plan: str = "") -> None:
-        """As `runbook approve` does once the person has typed what would be changed."""
+        """Approve as `runbook approve` does once the person has typed the target."""
         platform = platform or self.platform
         if platform.environment.needs_approval:
             digest = PlanDigest.parse(plan or self.plan)
             approve(platform, waiting_plan(platform, digest), digest, key, datetime.now(UTC))
 
     def move(self, *, to: str, out_of: str) -> None:
-        """What somebody could do who may write the lock store: an approval put down as another plan's."""
+        """Store an approval as another plan's, as anyone who may write the lock store could."""
         for entry in self.platform.approvals.entries(out_of):
             if entry.kind.startswith("by_"):
                 self.platform.approvals.add(replace(entry, plan=to))
 
     def copied(self, platform: Platform) -> None:
-        """Alice approves it there, and her approval is put down as one of the plan here."""
+        """Alice approves the plan there, and her approval is stored as one for the plan here."""
         there = self.shown(platform)
         self.sign(self.people.alice, platform, there)
         self.move(to=self.plan, out_of=there)
@@ -154,7 +154,7 @@ def in_another_name(world: World) -> None:
 
 
 def key_expired(world: World) -> None:
-    """Signed by a key whose time in the file is over"""
+    """Signed by a key that has expired by the file"""
     world.sign(world.people.alice)
     line = world.people.line("alice", "alice", 'valid-before="20200101"')
     world.people.may_sign(line, world.people.line("me", ME))
@@ -285,7 +285,7 @@ def documented() -> dict[str, dict[str, str]]:
 
 
 def outcome(world: World) -> str:
-    """What the choke point says to it: ``applied``, or ``refused: `` and the error."""
+    """The result of trying to apply it: ``applied``, or ``refused: `` and the error."""
     target = world.action.plan().target
     try:
         done = carry_out(world.platform, world.action, Approval("target", target, world.plan, "a test").checked())
@@ -297,7 +297,7 @@ def outcome(world: World) -> str:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("tried", TRIED)
-def test_what_is_refused_is_what_the_documentation_says(
+def test_exactly_what_the_documentation_says_is_refused(
     tried: str, mode: str, platform: Platform, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(asking(platform, approval=mode), people, monkeypatch)
@@ -342,8 +342,8 @@ EVERY_ACTION: dict[type, Callable[[Platform], Action]] = {
 }
 
 
-def test_every_action_that_there_is_is_tried_here() -> None:
-    """An action is what has a plan, an apply and a verify, wherever in `lib.operations` it stands."""
+def test_every_action_is_tried_here() -> None:
+    """An action is a class in `lib.operations` with a plan, an apply and a verify."""
     modules = [import_module(found.name) for found in walk_packages(operations.__path__, "lib.operations.")]
     kinds = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
     acts = {kind for kind in kinds if {"plan", "apply", "verify"} <= set(vars(kind))} - {Action}
@@ -352,19 +352,19 @@ def test_every_action_that_there_is_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("kind", EVERY_ACTION)
-def test_every_action_is_refused_until_it_is_approved_and_then_both_people_are_on_record(
+def test_every_action_is_refused_until_it_is_approved_and_then_both_people_are_recorded(
     kind: type, platform: Platform, people: People
 ) -> None:
     platform = asking(platform, approval="two_people")
     action = EVERY_ACTION[kind](platform)
     assert type(action) is kind
-    check = carry_out(platform, action, Approval("target")).checks[0]  # a caution may stand behind it
+    check = carry_out(platform, action, Approval("target")).checks[0]  # a caution may follow it
     digest = PlanDigest.parse(str(check.evidence["plan"]))
     first, then = check.changes
     assert first == f"runbook approve {digest.text}"
     assert (digest.text in then, f"{first}. Then apply the plan" in check.next_step) == (True, True)
     before = everything(platform)
-    with pytest.raises(NotApproved, match=f"nothing was changed; a person approves it at a terminal: {first}"):
+    with pytest.raises(NotApproved, match=f"nothing was changed; have a person approve it at a terminal: {first}"):
         approved(platform, action, plan=digest.text)
     with pytest.raises(UserError, match="not a digest"):
         apply_plan(platform, action, action.plan(), reason="a test")
@@ -387,7 +387,7 @@ def test_every_action_is_refused_until_it_is_approved_and_then_both_people_are_o
 def shared(
     request: pytest.FixtureRequest, platform: Platform, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> Platform:
-    """An environment that asks for a person, its lock store on either platform, with a lock that is held."""
+    """An environment that requires a person's approval, with its lock store on either platform and a held lock."""
     if request.param == "firestore":
         monkeypatch.setenv(HOST_VARIABLE, request.getfixturevalue("emulator"))
         having(platform, lock_store=Backend("firestore", f"test-{uuid.uuid4().hex[:12]}").store())
@@ -395,7 +395,7 @@ def shared(
     return asking(platform, approval="person")
 
 
-def test_of_many_at_once_one_uses_the_approval(shared: Platform, people: People) -> None:
+def test_only_one_of_many_concurrent_requests_uses_the_approval(shared: Platform, people: People) -> None:
     action = LockRelease(shared, DAY, steal=True)
     plan = action.plan()
     digest = offer(shared, plan, datetime.now(UTC)).digest
@@ -417,10 +417,10 @@ def test_of_many_at_once_one_uses_the_approval(shared: Platform, people: People)
     for thread in threads:
         thread.join()
     assert used.count("used") == 1
-    assert {"was used before" in said for said in used if said != "used"} == {True}
+    assert {"was used before" in message for message in used if message != "used"} == {True}
 
 
-def test_a_release_has_its_approval_on_record_in_the_lock_store(shared: Platform, people: People) -> None:
+def test_the_lock_store_records_the_approval_of_a_release(shared: Platform, people: People) -> None:
     action = LockRelease(shared, DAY, steal=True)
     digest = PlanDigest.parse(planned(shared, action))
     signed = approve(shared, waiting_plan(shared, digest), digest, people.alice, datetime.now(UTC))
@@ -450,14 +450,14 @@ def test_a_use_whose_answer_is_lost_changes_nothing(platform: Platform, people: 
     assert releases(platform) == []
 
 
-def test_a_kept_plan_that_says_something_else_is_not_approved(platform: Platform, people: People) -> None:
-    """Who may write the lock store may put any plan down; what is signed is made from the live state."""
+def test_a_stored_plan_for_something_else_is_not_approved(platform: Platform, people: People) -> None:
+    """Anyone who may write the lock store can store any plan, but the signed statement comes from the live state."""
     platform = asking(platform, approval="person")
     hold(platform, 300)
     plan = LockRelease(platform, DAY, steal=True).plan()
     now = datetime.now(UTC)
     digest = plan.digest(platform, now)
-    with pytest.raises(UserError, match=r"no plan .* is kept"):
+    with pytest.raises(UserError, match=r"no plan .* is stored"):
         waiting_plan(platform, digest)
     harmless = {"action": "forced release", "parameters": {"release": str(DAY)}}
     for number, (kept, complaint) in enumerate(
@@ -475,11 +475,11 @@ def test_a_kept_plan_that_says_something_else_is_not_approved(platform: Platform
             waiting_plan(platform, other)
         assert "\n" not in str(refusal.value)
         assert len(str(refusal.value)) < 400
-    # Another plan than the digest is of: the person would not even be asked.
+    # A plan other than the digest's: the person would not even be asked.
     platform.approvals.add(
         Entry(digest.text, "plan", json.dumps({"action": "change of a table's spec", "parameters": {}}))
     )
-    with pytest.raises(PlanOutdated, match="something else"):
+    with pytest.raises(PlanOutdated, match="something other"):
         waiting_plan(platform, digest).ensure_unmoved(platform, digest.text, now)
 
 
@@ -491,17 +491,17 @@ def test_without_ssh_keygen_nothing_is_changed(
     digest = PlanDigest.parse(planned(platform, action))
     approve(platform, waiting_plan(platform, digest), digest, people.alice, datetime.now(UTC))
     monkeypatch.setenv("PATH", str(people.folder))
-    with pytest.raises(UserError, match=r"ssh-keygen is not installed.*openssh-client; nothing was changed"):
+    with pytest.raises(UserError, match=r"ssh-keygen.* is not installed.*openssh-client; nothing was changed"):
         approved(platform, action, plan=digest.text)
     assert releases(platform) == []
 
 
 def test_a_key_in_the_agent_signs_without_its_file(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As those on hardware tokens do: no private half is in `~/.ssh`."""
+    """As with a hardware token: no private half is in `~/.ssh`."""
     signers = Signers.read(people.folder / "params" / "environments" / "local.allowed_signers")
     home = people.folder / "nothing here"
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    with pytest.raises(UserError, match="or of your SSH agent is in"):
+    with pytest.raises(UserError, match="or your SSH agent is in"):
         own_key(signers, home)
     with TemporaryDirectory(prefix="agent") as folder:  # a socket's path has to be short
         monkeypatch.setenv("SSH_AUTH_SOCK", f"{folder}/socket")

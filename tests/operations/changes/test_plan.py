@@ -1,4 +1,4 @@
-"""The digest of a plan holds for exactly what was seen, and its refusal names what moved."""
+"""The digest of a plan holds for exactly the state that it was made from, and a refusal names what changed."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_it_does_not_hold_for_anything_else(
                 digest.check(other_identity, other_state, NOW)
 
 
-def test_a_refusal_names_the_facts_that_moved() -> None:
+def test_a_refusal_names_the_facts_that_changed() -> None:
     state = {"holder": "b1 on host", "last heartbeat": "12:00", "lease": "over"}
     digest = digest_of({"target": "lock"}, state, NOW)
-    with pytest.raises(PlanOutdated, match=r"has moved: last heartbeat \(now 12:01\); nothing"):
+    with pytest.raises(PlanOutdated, match=r"has changed: last heartbeat \(now 12:01\); nothing"):
         digest.check({"target": "lock"}, {**state, "last heartbeat": "12:01"}, NOW)
-    with pytest.raises(PlanOutdated, match="is of something else than other lock"):
+    with pytest.raises(PlanOutdated, match="is for something other than other lock"):
         digest.check({"target": "other lock"}, state, NOW)
 
 

@@ -1,4 +1,4 @@
-"""The form below a plan in JupyterLab: it does what the plan's command does, once, and says what it did not do."""
+"""The form below a plan in JupyterLab: it does what the plan's command does, once, and reports what it did not do."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_its_record_is_that_of_the_command(
+def test_its_record_is_the_same_as_that_of_the_command(
     name: str, platform: Platform, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     action = CASES[name].set_up(platform)
@@ -99,7 +99,7 @@ def test_nothing_happens_before_both_are_typed_and_nothing_twice(platform: Platf
     assert (button.disabled, button.button_style) == (False, "danger")
     button.click()
     assert not form.is_open
-    assert "read back and on record" in form.words
+    assert "verified and recorded" in form.words
     assert "Audit record" in form.words
     assert "<b>the race" not in form.words
     after = everything(platform)
@@ -108,7 +108,7 @@ def test_nothing_happens_before_both_are_typed_and_nothing_twice(platform: Platf
     assert everything(platform) == after != before
 
 
-def test_a_plan_whose_state_has_moved_is_refused_in_one_line(platform: Platform, case: Case) -> None:
+def test_a_plan_whose_state_has_changed_is_refused_in_one_line(platform: Platform, case: Case) -> None:
     action = case.set_up(platform)
     form = form_of(carry_out(platform, action, Approval("target")))
     button = form.fill_in(WHY, action.plan().target).button
@@ -121,7 +121,7 @@ def test_a_plan_whose_state_has_moved_is_refused_in_one_line(platform: Platform,
     assert on_record(platform) == []
 
 
-def test_what_it_found_counts_in_place_of_the_plan(platform: Platform) -> None:
+def test_its_result_replaces_the_plan_in_the_verdict(platform: Platform) -> None:
     the_race(platform)
     scope = scope_of(platform, date=str(DAY))
     request = checked_repair(platform, "preview", DAY)
@@ -136,8 +136,8 @@ def test_what_it_found_counts_in_place_of_the_plan(platform: Platform) -> None:
     planned_repair = repair(scope, request)
     form_of(planned_repair).fill_in(WHY, str(DAY)).button.click()
     (done,) = [check for check in scope.verdict().checks if check.id == "repair"]
-    assert "done, read back and on record" in done.summary
-    assert scope.verdict().verdict is Verdict.FAIL  # until the cells below look again
+    assert "done, verified and recorded" in done.summary
+    assert scope.verdict().verdict is Verdict.FAIL  # until the cells below check again
     remaining_duplicates(scope, planned_repair)
     assert scope.verdict().verdict is Verdict.PASS
     again = repair(scope, request)
@@ -145,13 +145,13 @@ def test_what_it_found_counts_in_place_of_the_plan(platform: Platform) -> None:
 
 
 class Watched(Repair):
-    """A repair that notes how its form looks while it is carried out, and may be broken off after it."""
+    """A repair that notes how its form looks while it is applied, and may be interrupted afterwards."""
 
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
         WATCHED.append((WATCHED[0].words, [field.disabled for field in WATCHED[0].box.children[1:4]]))
         WATCHED[0].button.click()
         applied = super().apply(plan, record)
-        if record.reason == "broken off":
+        if record.reason == "interrupted":
             raise KeyboardInterrupt
         return applied
 
@@ -159,8 +159,8 @@ class Watched(Repair):
 WATCHED: list[Any] = []
 
 
-@pytest.mark.parametrize("reason", [WHY, "broken off"])
-def test_meanwhile_it_says_so_and_takes_no_other_click(platform: Platform, reason: str) -> None:
+@pytest.mark.parametrize("reason", [WHY, "interrupted"])
+def test_while_it_works_it_says_so_and_ignores_clicks(platform: Platform, reason: str) -> None:
     the_race(platform)
     section = carry_out(platform, Watched(platform, DAY), Approval("target"))
     heard: list[Section] = []
@@ -177,7 +177,7 @@ def test_meanwhile_it_says_so_and_takes_no_other_click(platform: Platform, reaso
     assert ("Nothing has been changed yet" in words, "Working on it since" in words) == (False, True)
     assert disabled == [True] * 3
     assert [found.checks[0].verdict for found in heard] == [Verdict.PASS if reason == WHY else Verdict.UNKNOWN]
-    assert ("Look at the state again before anything else" in form.words) == (reason != WHY)
+    assert ("Check the current state before you do anything else" in form.words) == (reason != WHY)
     assert not form.is_open
 
 
@@ -194,20 +194,20 @@ class Unreadable(Repair):
 READ: list[bool] = []
 
 
-def test_what_cannot_be_looked_at_again_is_not_changed_and_may_be_tried_once_more(platform: Platform) -> None:
+def test_when_the_state_cannot_be_read_again_nothing_is_changed_and_it_can_be_retried(platform: Platform) -> None:
     the_race(platform)
     READ.clear()
     form = form_of(carry_out(platform, Unreadable(platform, DAY), Approval("target"))).fill_in(WHY, str(DAY))
     form.button.click()
-    assert "Could not look, and nothing was changed: the warehouse does not answer" in form.words
+    assert "Could not check, and nothing was changed: the warehouse does not answer" in form.words
     assert (on_record(platform), form.button.disabled) == ([], False)
     READ.clear()
     form.button.click()
-    assert "read back and on record" in form.words
+    assert "verified and recorded" in form.words
 
 
 class Hastened(asyncio.SelectorEventLoop):
-    """A loop whose clock can be moved on."""
+    """A loop whose clock can be moved forward."""
 
     ahead = 0.0
 
@@ -235,7 +235,7 @@ def test_it_closes_when_the_plan_expires(platform: Platform) -> None:
     assert not form_of(late).is_open
 
 
-def test_it_is_only_where_someone_works_who_may_approve_by_it(
+def test_it_is_shown_only_in_a_live_notebook_where_no_signature_is_needed(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     the_race(platform)

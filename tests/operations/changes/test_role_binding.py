@@ -1,4 +1,4 @@
-"""The lock's role is given to the account of a service, and taken back, only as approved."""
+"""The lock's role is granted to a service's account, and revoked, only as approved."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_without_being_asked_nothing_is_planned(deployed: Platform) -> None:
     assert ask(deployed, "", "") == Section(())
 
 
-def test_it_is_planned_given_on_record_and_taken_back(deployed: Platform) -> None:
+def test_it_is_planned_granted_recorded_and_revoked(deployed: Platform) -> None:
     before = deployed.iam.roles_of(SERVICE_ACCOUNT)
     planned = ask(deployed, **ADD)
     assert deployed.iam.roles_of(SERVICE_ACCOUNT) == before
@@ -78,7 +78,7 @@ def test_it_is_planned_given_on_record_and_taken_back(deployed: Platform) -> Non
     ],
     ids=str,
 )
-def test_half_or_wrong_an_approval_is_refused(deployed: Platform, wrong: dict[str, str]) -> None:
+def test_an_incomplete_or_wrong_approval_is_refused(deployed: Platform, wrong: dict[str, str]) -> None:
     whole = {**ADD, "plan": digest(ask(deployed, **ADD)), "reason": WHY}
     with pytest.raises(UserError):
         ask(deployed, **{**whole, **wrong})

@@ -227,7 +227,7 @@ def test_games_that_were_due_override_the_coordinator_s_log_line(platform: Platf
     write(platform, EVERY_DAY)
     log(home, "No games scheduled")
     seen = steps_without_rows(with_due(platform, PRODUCTION), now=MORNING_AFTER)
-    assert "and no rows of 2026-01-17 (2 games due)" in seen["consolidations"]
+    assert "there are no rows of 2026-01-17 (2 games due)" in seen["consolidations"]
     assert {name: said.split()[0] for name, said in seen.items()} == {
         "logs_worker": "UNKNOWN",
         "logs_coordinator": "PASS",

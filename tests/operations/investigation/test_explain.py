@@ -40,7 +40,7 @@ def platform_in(folder: Path) -> Platform:
 
 @pytest.fixture(scope="module")
 def raced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RacePlan]:
-    """Today: what is logged now is of no other date."""
+    """Today's date, which lines logged now belong to."""
     home = tmp_path_factory.mktemp("raced") / "state"
     platform = platform_in(home)
     plan = plan_race(scope_of(platform).day)
@@ -112,7 +112,7 @@ def _columns_of_keys(columns: Any) -> int:
     return sum(name in ("game_id", "player_lookup", "system_id", "current_points_line") for name in columns)
 
 
-def test_a_part_lists_the_keys_that_it_fits_the_worst_first(scope: Scope) -> None:
+def test_part_of_a_key_lists_the_matching_keys_worst_first(scope: Scope) -> None:
     game = of_kind(scope, DuplicateKind.SAME_ID).key["game_id"]
     story = explain_key(scope, game_id=game)
     assert explain_key(scope, game).candidates == story.candidates
@@ -129,24 +129,24 @@ def test_a_part_lists_the_keys_that_it_fits_the_worst_first(scope: Scope) -> Non
 
 
 @pytest.mark.parametrize(
-    ("values", "named", "said"),
+    ("values", "named", "message"),
     [
-        (("a", "b", "c", 1, 2), {}, "5 values are given, and a key has 4"),
+        (("a", "b", "c", 1, 2), {}, "got 5 values, but a key has 4"),
         ((), {"player": "x"}, "there is no key column 'player'; did you mean player_lookup"),
         ((), {"current_points_line": "much"}, "current_points_line: 'much' is not a value of its column"),
         (("a", "b"), {"GAME_ID": "c"}, "game_id is given twice"),
         (({"other": 1},), {}, "the row has none of the key columns"),
     ],
 )
-def test_what_is_no_key_is_refused_in_a_line(
-    scope: Scope, values: tuple[Any, ...], named: dict[str, Any], said: str
+def test_an_invalid_key_is_refused_in_one_line(
+    scope: Scope, values: tuple[Any, ...], named: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(UserError, match=said) as refused:
+    with pytest.raises(UserError, match=message) as refused:
         scope.explain(*values, **named)
     assert "\n" not in str(refused.value)
 
 
-def test_one_row_or_none_is_said_plainly(raced: tuple[Path, RacePlan], tmp_path: Path) -> None:
+def test_one_row_or_none_is_explained(raced: tuple[Path, RacePlan], tmp_path: Path) -> None:
     shutil.copytree(raced[0], tmp_path / "state")
     platform = platform_in(tmp_path / "state")
     day = raced[1].game_date
@@ -168,7 +168,7 @@ def test_one_row_or_none_is_said_plainly(raced: tuple[Path, RacePlan], tmp_path:
     assert gone.df.empty
 
 
-def test_a_fenced_batch_is_in_the_ledger_and_what_cannot_be_read_is_said(platform: Platform, home: Path) -> None:
+def test_a_fenced_batch_is_in_the_ledger_and_unreadable_sources_are_named(platform: Platform, home: Path) -> None:
     stage(platform, [row(number) for number in range(3)])
     consolidate(platform, cleanup=False)
     scope = scope_of(platform, date=str(DAY))
@@ -185,7 +185,7 @@ def test_a_fenced_batch_is_in_the_ledger_and_what_cannot_be_read_is_said(platfor
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A table without row ids, whose keys are a number, a text that may be NULL, a decimal and the date."""
+    """A table without row ids, with a number, a nullable text, a decimal and the date as its key."""
     platform = shop(platform_in(tmp_path_factory.mktemp("odd") / "state"))
     spec = TableSpec(
         TableName("shop", "odd"),
@@ -213,7 +213,7 @@ KEYS = st.lists(
 
 @settings(max_examples=15)
 @given(KEYS)
-def test_a_duplicate_key_of_any_type_is_explained_by_what_the_table_shows(
+def test_a_duplicate_key_of_any_type_is_explained_from_its_text_in_the_table(
     odd: Platform, keys: list[tuple[int, str | None, Decimal | None]]
 ) -> None:
     with odd.warehouse.connection() as connection:  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Each example of docs/INVESTIGATING.md, on the demo's incident, as its reader types them."""
+"""Each example of docs/INVESTIGATING.md runs on the demo's incident as printed."""
 
 from __future__ import annotations
 

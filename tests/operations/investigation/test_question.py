@@ -1,4 +1,4 @@
-"""A question of one's own in a notebook: a DataFrame, and nothing but a SELECT."""
+"""A user's own query in a notebook returns a DataFrame, and must be a SELECT."""
 
 from datetime import date
 
@@ -17,7 +17,7 @@ def scope(platform: Platform) -> Scope:
     return scope_of(platform, game_date=str(DAY))
 
 
-def test_a_select_is_a_frame(scope: Scope) -> None:
+def test_a_select_returns_a_frame(scope: Scope) -> None:
     name = scope.platform.table.table
     frame = scope.sql(f"SELECT COUNT(*) AS n, MIN(game_date) AS first FROM {name} WHERE game_date = @day")
     assert list(frame.columns) == ["n", "first"]
@@ -32,15 +32,15 @@ def test_a_select_is_a_frame(scope: Scope) -> None:
     assert str(scope.sql("SELECT n FROM UNNEST([9007199254740993, NULL]) AS n").dtypes["n"]) == "Int64"
 
 
-def test_no_more_rows_than_a_notebook_can_show(scope: Scope) -> None:
-    with pytest.warns(UserWarning, match="only the first 10,000 rows are here"):
+def test_rows_are_limited_to_what_a_notebook_can_show(scope: Scope) -> None:
+    with pytest.warns(UserWarning, match="only the first 10,000 rows are returned"):
         frame = scope.sql("SELECT n FROM UNNEST(GENERATE_ARRAY(1, 10500)) AS n")
     assert (len(frame), frame.attrs["cut"]) == (10_000, True)
     assert len(scope.sql("SELECT n FROM UNNEST(GENERATE_ARRAY(1, 10500)) AS n LIMIT 3")) == 3
 
 
 @pytest.mark.parametrize(
-    ("sql", "said"),
+    ("sql", "message"),
     [
         ("DELETE FROM nba_predictions.player_prop_predictions WHERE TRUE", "single SELECT"),
         ("SELECT 1; DROP TABLE nba_predictions.player_prop_predictions", "single SELECT"),
@@ -54,9 +54,9 @@ def test_no_more_rows_than_a_notebook_can_show(scope: Scope) -> None:
         ),
     ],
 )
-def test_anything_else_is_refused_in_a_line(scope: Scope, sql: str, said: str) -> None:
+def test_anything_else_is_refused_in_one_line(scope: Scope, sql: str, message: str) -> None:
     before = scope.sql("SELECT COUNT(*) AS n FROM nba_predictions.player_prop_predictions")
-    with pytest.raises(UserError, match=said) as refused:
+    with pytest.raises(UserError, match=message) as refused:
         scope.sql(sql)
     assert "\n" not in str(refused.value)
     assert before.equals(scope.sql("SELECT COUNT(*) AS n FROM nba_predictions.player_prop_predictions"))

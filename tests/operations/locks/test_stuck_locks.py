@@ -1,4 +1,4 @@
-"""Each state of a lock is told from the others, and only what is named is released."""
+"""Each state of a lock is distinguished from the others, and only the named lock is released."""
 
 import socket
 import sqlite3
@@ -37,7 +37,7 @@ def hold(platform: Platform, day: date = DAY, *, batch: str = "b1", lease_second
 
 
 def age(home: Path, seconds: float, *, heartbeat_seconds: float | None = None) -> None:
-    """Make the locks that much older, as if the time had passed."""
+    """Make the locks that much older, as if so much time had passed."""
     beat = seconds if heartbeat_seconds is None else heartbeat_seconds
     with sqlite3.connect(home / "locks.sqlite") as connection:
         connection.execute(
@@ -53,7 +53,7 @@ def log(home: Path, message: str, seconds_ago: float, instance: str = HOST) -> N
 
 
 def released(platform: Platform, release: str, reason: str, *, steal: bool = False) -> Section:
-    """Planned, and then done as planned."""
+    """Plan a release, then apply the plan."""
     scope = scope_of(platform)
     (planned,) = release_lock(scope, checked_release(platform, release, "", steal)).checks
     plan = str(planned.evidence["plan"])
@@ -70,9 +70,9 @@ def verdict(platform: Platform) -> Verdict:
     return check.verdict
 
 
-def test_no_lock_is_all_released(platform: Platform) -> None:
+def test_without_locks_it_passes(platform: Platform) -> None:
     (check,) = lock_states(scope_of(platform)).checks
-    assert (check.verdict, check.summary) == (Verdict.PASS, "all released")
+    assert (check.verdict, check.summary) == (Verdict.PASS, "no lock is held")
 
 
 def test_a_recent_heartbeat_is_live(platform: Platform, home: Path) -> None:
@@ -84,7 +84,9 @@ def test_a_recent_heartbeat_is_live(platform: Platform, home: Path) -> None:
     assert verdict(platform) is Verdict.PASS
 
 
-def test_held_for_long_with_a_recent_heartbeat_is_slow_and_left_alone(platform: Platform, home: Path) -> None:
+def test_a_lock_held_for_a_long_time_with_a_recent_heartbeat_is_slow_and_left_alone(
+    platform: Platform, home: Path
+) -> None:
     hold(platform)
     age(home, 200, heartbeat_seconds=1)
     assert the_lock(platform).state is LockState.SLOW
@@ -93,16 +95,18 @@ def test_held_for_long_with_a_recent_heartbeat_is_slow_and_left_alone(platform: 
     assert "Leave it" in check.next_step
 
 
-def test_a_dead_holder_within_its_lease_is_said_to_run_out_by_itself(platform: Platform, home: Path) -> None:
+def test_the_lease_of_a_dead_holder_is_reported_to_expire_by_itself(platform: Platform, home: Path) -> None:
     hold(platform)
     age(home, 200)
     report = the_lock(platform)
     assert report.state is LockState.SLOW
-    assert "no heartbeat" in report.reason
+    assert "no recent heartbeat" in report.reason
     assert "by itself" in report.reason
 
 
-def test_over_and_silent_is_stuck_and_the_release_command_is_given(platform: Platform, home: Path) -> None:
+def test_an_expired_lock_of_a_silent_holder_is_stuck_and_comes_with_its_release_command(
+    platform: Platform, home: Path
+) -> None:
     hold(platform)
     age(home, 3600)
     log(home, "✅ Acquired consolidation lock: consolidation_2026-01-17 (batch=b1, timeout=300s)", 3600)
@@ -113,20 +117,20 @@ def test_over_and_silent_is_stuck_and_the_release_command_is_given(platform: Pla
     assert check.verdict is Verdict.FAIL
     assert "-p release=consolidation_2026-01-17" in check.next_step
     assert len(check.changes) == 1
-    # Where a person has to approve it, its plan is shown first, and kept for them.
+    # Where a person has to approve it, its plan is shown and stored first.
     asking = Platform(replace(platform.environment, approval="person"), platform.adapters)
     (check,) = lock_states(scope_of(asking)).checks
     assert check.next_step.endswith("runbook run stuck_lock_release -p release=consolidation_2026-01-17")
     assert check.changes == ()
 
 
-def test_over_but_still_logging_is_expired_not_stuck(platform: Platform, home: Path) -> None:
+def test_an_expired_lock_whose_holder_still_logs_is_not_stuck(platform: Platform, home: Path) -> None:
     hold(platform)
     age(home, 3600)
     log(home, "✅ MERGE complete: 5 rows affected in 9.0ms (batch=b1)", 1)
     report = the_lock(platform)
     assert report.state is LockState.EXPIRED
-    assert "still logs" in report.reason
+    assert "still logging" in report.reason
     assert verdict(platform) is Verdict.WARN
 
 
@@ -146,7 +150,7 @@ def test_unreadable_logs_make_it_unknown_never_stuck(platform: Platform, home: P
     assert verdict(platform) is Verdict.UNKNOWN
 
 
-def test_a_committed_holder_lacks_only_its_release(platform: Platform, home: Path) -> None:
+def test_a_holder_that_committed_is_reported_as_not_released(platform: Platform, home: Path) -> None:
     rows = [{"game_id": "g", "player_lookup": "p", "system_id": "s", "current_points_line": 24.5}]
     platform.staging_writer().write(rows, batch_id="b1", worker_id="w", game_date=DAY)
     platform.consolidator().consolidate_batch(batch_id="b1", game_date=DAY)
@@ -156,13 +160,11 @@ def test_a_committed_holder_lacks_only_its_release(platform: Platform, home: Pat
     age(home, 3600)
     report = the_lock(platform)
     assert report.committed == run
-    assert "only the release is missing" in report.reason
+    assert "the lock was not released" in report.reason
 
 
 @pytest.mark.parametrize("release", ["2026-01-17", "consolidation_2026-01-17"])
-def test_a_stuck_lock_is_released_by_date_or_key_and_put_on_record(
-    platform: Platform, home: Path, release: str
-) -> None:
+def test_a_stuck_lock_is_released_by_date_or_key_and_recorded(platform: Platform, home: Path, release: str) -> None:
     hold(platform)
     hold(platform, date(2026, 1, 18), batch="b2")
     age(home, 3600)
@@ -189,7 +191,7 @@ def test_a_release_whose_fence_cannot_be_moved_says_that_the_lock_is_gone(platfo
     (home / "warehouse.duckdb").mkdir()
     (check,) = released(platform, str(DAY), "gone").checks
     assert check.verdict is Verdict.UNKNOWN
-    assert "was released, and that is on record, but its fence was not moved" in check.summary
+    assert "but its fence was not moved" in check.summary
     assert platform.locks.locks() == []
     assert len(platform.locks.store.audit_entries()) == 1
 
@@ -203,7 +205,7 @@ def test_of_twelve_stale_locks_each_gets_its_own_command(platform: Platform, hom
     assert len(set(check.changes)) == 12
     assert all("stuck_lock_release" in command and "2026-02-01" not in command for command in check.changes)
     assert [command for command in check.commands if changes_something(command)] == []
-    assert "leave the other 1 alone" in check.next_step
+    assert "leave the other lock alone" in check.next_step
 
 
 @pytest.mark.parametrize(
@@ -238,7 +240,7 @@ def test_hosts_are_named_as_the_log_names_instances(platform: Platform) -> None:
     assert report.last_line.instance.startswith(socket.gethostname())
 
 
-def test_a_job_that_outlives_its_holder_is_no_stuck_lock(platform: Platform, home: Path) -> None:
+def test_a_lock_with_a_running_job_is_not_stuck(platform: Platform, home: Path) -> None:
     hold(platform)
     age(home, 3600)
     warehouse = platform.warehouse
@@ -252,4 +254,4 @@ def test_a_job_that_outlives_its_holder_is_no_stuck_lock(platform: Platform, hom
     (warehouse.job_marks / "mark.json").write_text("damaged")
     report = the_lock(platform)
     assert report.state is LockState.EXPIRED  # no fence is known to refuse what such a job would write
-    assert "can't be seen" in report.reason
+    assert "it is not known whether its holder is alive" in report.reason

@@ -1,4 +1,4 @@
-"""Dialect files: their samples are read as they say, and a wrong file is refused with one line that names the fault."""
+"""Dialect files: samples are read as stated, and a wrong file is refused with one line that names the fault."""
 
 import re
 from datetime import UTC, date, datetime
@@ -49,12 +49,12 @@ def test_a_sample_means_the_same_when_all_dialects_are_read(name: str, event: st
     assert found is not None
     assert found.kind is EventKind[event.upper()]
     ours = {"batch": "batch_id", "date": "game_date"}
-    told = {each: getattr(found, ours.get(each, each)) for each in ("batch", *expected)}
-    assert {each: value for each, value in told.items() if value not in (None, "")} == expected
+    read = {each: getattr(found, ours.get(each, each)) for each in ("batch", *expected)}
+    assert {each: value for each, value in read.items() if value not in (None, "")} == expected
     assert name in found.dialects or load_dialect(FILES, name).like in ("", *found.dialects)
 
 
-def test_a_duration_counts_from_where_its_dialect_says() -> None:
+def test_a_duration_begins_where_its_dialect_says() -> None:
     merged = ALL.event(entry("MERGE complete: 587 rows affected in 9020.0ms (batch=b)"))
     assert merged is not None
     assert merged.counts_from == {"library": CountsFrom.MERGE} | dict.fromkeys(("a1", "a2", "b"), CountsFrom.START)
@@ -70,7 +70,7 @@ def test_a_duration_counts_from_where_its_dialect_says() -> None:
         ("Initialized DistributedLock (type=consolidation, collection=consolidation_locks)", False),
     ],
 )
-def test_a_fault_of_the_lock_service_is_told_from_contention(line: str, *, is_fault: bool) -> None:
+def test_a_fault_of_the_lock_service_is_distinguished_from_contention(line: str, *, is_fault: bool) -> None:
     assert is_lock_service_error(entry(line), ALL) is is_fault
 
 
@@ -91,14 +91,14 @@ def test_the_level_in_a_loggers_prefix_counts(line: str, *, expected: bool) -> N
     ("change", "fault"),
     [
         (("event: acquired", "event: acquird"), "did you mean acquired?"),
-        (("batch={}", "batch="), "does not say where the value is"),
-        (("batch={}", "{}"), "does not say where the value is"),
+        (("batch={}", "batch="), "does not show where the value is"),
+        (("batch={}", "{}"), "does not show where the value is"),
         (("{ batch:", "{ batsh:"), "did you mean batch?"),
-        (('samples: [{ line: "has the lock (batch=b1)", batch: b1 }]', "samples: []"), "samples: it has none"),
-        (("batch: b1 }]", "batch: b2 }]"), "batch is read as 'b1', and the sample says 'b2'"),
-        ((", batch: b1 }]", " }]"), "batch is read as 'b1', and the sample says None"),
+        (('samples: [{ line: "has the lock (batch=b1)", batch: b1 }]', "samples: []"), "samples: none given"),
+        (("batch: b1 }]", "batch: b2 }]"), "batch is read as 'b1', but the sample has 'b2'"),
+        ((", batch: b1 }]", " }]"), "batch is read as 'b1', but the sample has None"),
         (('line: "has', 'line: "had'), "not read by its own line"),
-        (("anchor: has the lock", "anchor: has"), "anchor: write words of 4 to 200 characters"),
+        (("anchor: has the lock", "anchor: has"), "anchor: must be 4 to 200 characters long"),
         (("about: a service", "like: own"), "about"),
         (("about: a service", "about: a\nlike: own"), "name another, or none"),
         (("about: a service", "about: a\nlike: nowhere"), "nowhere"),
@@ -115,7 +115,7 @@ def test_a_wrong_file_is_refused_with_one_line(tmp_path: Path, change: tuple[str
     assert "\n" not in str(caught.value)
 
 
-def test_a_date_is_read_by_its_old_name_and_beside_any_column(tmp_path: Path) -> None:
+def test_a_date_is_read_by_its_old_name_and_next_to_any_column(tmp_path: Path) -> None:
     dated = GOOD.replace('"batch={}"', '"batch={}", DATE: "of {column}={}"').replace(
         '(batch=b1)", batch: b1', '(batch=b1) of order_date=2026-01-17", batch: b1, DATE: 2026-01-17'
     )
@@ -125,7 +125,7 @@ def test_a_date_is_read_by_its_old_name_and_beside_any_column(tmp_path: Path) ->
         assert event is not None
         assert event.game_date == date(2026, 2, 1)
     (tmp_path / "both.yaml").write_text(dated.replace("DATE", 'game_date: "x={}", date', 1), encoding="utf-8")
-    with pytest.raises(UserError, match="game_date is an old name of date, which is there too"):
+    with pytest.raises(UserError, match="game_date is the old name of date, which is given too"):
         load_dialects(["both"], tmp_path)
 
 
@@ -137,6 +137,6 @@ def test_a_line_that_two_dialects_read_differently_is_refused(tmp_path: Path) ->
         load_dialects(["one", "two"], tmp_path)
 
 
-def test_a_dialect_that_is_not_there_is_named_with_those_that_are() -> None:
+def test_a_missing_dialect_is_named_with_the_closest_existing_one() -> None:
     with pytest.raises(UserError, match=r"did you mean library\?"):
         load_dialects(["libary"])

@@ -27,9 +27,9 @@ def joined(*nights: Night) -> list[Consolidation]:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @settings(max_examples=25)
 @given(offsets=st.lists(st.floats(0, 300), min_size=2, max_size=4), instances=st.sampled_from(["i-1", "i-{}"]))
-def test_dates_that_are_consolidated_at_once_stay_apart(dialect: str, offsets: list[float], instances: str) -> None:
+def test_dates_that_are_consolidated_at_once_are_kept_apart(dialect: str, offsets: list[float], instances: str) -> None:
     days = [DAY + timedelta(days=number) for number in range(len(offsets))]
-    # All in one night, though of different dates.
+    # All in one night, for different dates.
     nights = [
         delayed(night(dialect, "clean", day=day, instance=instances.format(number)), offset - 86_400 * number)
         for number, (day, offset) in enumerate(zip(days, offsets, strict=True))
@@ -56,7 +56,7 @@ def test_lines_of_one_moment_come_in_any_order(dialect: str, kind: str, chance: 
 @settings(max_examples=25)
 @given(kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=6))
 def test_runs_one_after_the_other_keep_their_ends(dialect: str, kinds: list[str]) -> None:
-    """All of one date and instance, as when an event is redelivered again and again."""
+    """All for one date and instance, as when an event is redelivered repeatedly."""
     alone = {kind: [(list(run.events), run.batch_id) for run in joined(night(dialect, kind))] for kind in KINDS}
     nights = [delayed(night(dialect, kind), 400 * number) for number, kind in enumerate(kinds)]
     assert [(list(run.events), run.batch_id) for run in joined(*nights)] == [

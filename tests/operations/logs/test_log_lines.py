@@ -1,4 +1,4 @@
-"""The guide's lines are recognised whatever surrounds them; nothing a service logs can break the parser."""
+"""The services' lines are recognised whatever surrounds them; no log line can break the parser."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -14,8 +14,8 @@ from lib.operations.logs.joining import build_timeline
 from lib.ports.logs import LogEntry
 
 NOON = datetime(2026, 1, 17, 17, tzinfo=UTC)
-# As the guide prints them, its damaged emoji included.
-GUIDE = """
+# With damaged emoji, as they were once printed.
+PRINTED = """
 ðŸ”’ Acquiring consolidation lock for game_date=2026-01-17, batch=20260117_120000
 âœ… Acquired consolidation lock: consolidation_2026-01-17 (batch=20260117_120000, timeout=300s)
 ðŸ”„ Executing MERGE for batch=20260117_120000 with 15 staging tables
@@ -52,8 +52,8 @@ def entry(message: str, seconds: float = 0, severity: str = "DEFAULT", **fields:
     )
 
 
-def test_the_guides_lines_are_its_seven_events() -> None:
-    events = parse_events(entry(line, number) for number, line in enumerate(GUIDE))
+def test_the_seven_lines_are_seven_events() -> None:
+    events = parse_events(entry(line, number) for number, line in enumerate(PRINTED))
     assert tuple(event.kind for event in events) == EXPECTED_ORDER
     acquiring, acquired, merging, merged, validating, validated, _ = events
     assert (acquiring.batch_id, acquiring.game_date) == ("20260117_120000", date(2026, 1, 17))
@@ -66,13 +66,13 @@ def test_the_guides_lines_are_its_seven_events() -> None:
 @pytest.mark.parametrize("prefix", ["", "🔒 ", "ðŸ”’ ", "INFO:coordinator:", "2026-01-17 12:00:00 [w3] "])  # noqa: RUF001
 @pytest.mark.parametrize("kind", EXPECTED_ORDER)
 def test_a_line_is_found_behind_any_prefix(prefix: str, kind: EventKind) -> None:
-    line = GUIDE[EXPECTED_ORDER.index(kind)].partition(" ")[2]
+    line = PRINTED[EXPECTED_ORDER.index(kind)].partition(" ")[2]
     event = parse_event(entry(f"{prefix}{line}"))
     assert event is not None
     assert event.kind is kind
 
 
-def test_a_failed_acquisition_is_of_the_batch_that_failed_not_of_the_holder() -> None:
+def test_a_failed_acquisition_belongs_to_the_batch_that_failed_not_to_the_holder() -> None:
     event = parse_event(
         entry(
             "❌ Lock acquisition failed: Cannot acquire consolidation lock: consolidation_2026-01-17 is held by "
@@ -99,7 +99,7 @@ def test_a_warning_on_stdout_and_stderr_counts_once_and_a_repeated_attempt_twice
     assert kinds.count(EventKind.ACQUIRING) == 2
 
 
-def test_a_failure_that_the_lock_and_its_caller_tell_counts_once() -> None:
+def test_a_failure_that_the_lock_and_its_caller_log_counts_once() -> None:
     by_lock = "❌ Cannot acquire consolidation lock: consolidation_2026-01-17 after 300s (batch=b)"
     by_caller = "❌ Lock acquisition failed for batch=b"
     of_another = "❌ Lock acquisition failed for batch=c"
@@ -107,20 +107,20 @@ def test_a_failure_that_the_lock_and_its_caller_tell_counts_once() -> None:
     assert [run.batch_id for run in build_timeline(parse_events(entries))] == ["b", "c", "b"]
 
 
-def test_a_missing_client_library_is_no_error_of_the_lock_service() -> None:
+def test_a_missing_client_library_is_not_an_error_of_the_lock_service() -> None:
     assert not is_lock_service_error(
         entry("ERROR boot failed: ModuleNotFoundError: No module named 'google.cloud.firestore'")
     )
     assert is_lock_service_error(entry("ERROR Firestore failed: quota exceeded"))
 
 
-def test_errors_are_told_by_severity_or_in_plain_text_by_their_words() -> None:
+def test_errors_are_recognised_by_severity_or_in_plain_text_by_their_words() -> None:
     assert is_error(entry("anything", severity="CRITICAL"))
     assert is_error(entry("Traceback (most recent call last):"))
     assert not is_error(entry("0 ERRORs so far", severity="INFO"))
 
 
-def test_a_refusing_lock_service_is_told_from_a_held_lock() -> None:
+def test_a_refusing_lock_service_is_distinguished_from_a_held_lock() -> None:
     assert is_lock_service_error(entry("Firestore: 429 Quota exceeded", severity="ERROR"))
     assert is_lock_service_error(entry("Heartbeat of consolidation_2026-01-17 failed", severity="WARNING"))
     # As the old code wrote it: plain text, and no severity.

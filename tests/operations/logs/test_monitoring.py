@@ -1,4 +1,4 @@
-"""Day one: what is healthy passes, what is not is told with its figure, and nothing seen is UNKNOWN."""
+"""The day-1 checks: a healthy state passes, an unhealthy one is reported with its figure, no data is UNKNOWN."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -57,7 +57,7 @@ def consolidate(platform: Platform, batch: str = "b1", **values: Any) -> None:
 
 
 def write_duplicates(platform: Platform, copies: int) -> None:
-    """As the old code did: rows of a batch once more, without a look at those that are there."""
+    """Insert rows of a batch again, as the old code did, without checking for existing ones."""
     with platform.warehouse.connection() as connection:  # type: ignore[attr-defined]
         connection.execute(
             "INSERT INTO nba_predictions.player_prop_predictions "
@@ -85,7 +85,7 @@ def the_check(section: Section, part: str = "") -> Check:
 
 
 def the_criterion(section: Section, text: str) -> tuple[Any, ...]:
-    """Its row: verdict, text, figure, limit, and what the figure is based on."""
+    """Its row: verdict, text, figure, limit and basis."""
     return next(row for row in section.exhibits[0].rows if row[1] == text)
 
 
@@ -116,20 +116,20 @@ def answers(sections: Sequence[Section]) -> list[Check]:
     return [check for part in sections for check in part.checks]
 
 
-def test_nothing_at_all_is_unknown_everywhere_but_in_staging(platform: Platform) -> None:
+def test_without_any_data_everything_but_staging_is_unknown(platform: Platform) -> None:
     checks = answers(day1(platform))
     assert {check.name for check in checks if check.verdict is not Verdict.UNKNOWN} == {"Staging backlog"}
-    assert "nothing was logged by it in 30 days" in the_check(log_freshness(scope(platform))).summary
+    assert "no log lines in 30 days" in the_check(log_freshness(scope(platform))).summary
 
 
-def test_no_consolidation_is_told_from_no_logs(platform: Platform, home: Path) -> None:
+def test_no_consolidation_is_distinguished_from_no_logs(platform: Platform, home: Path) -> None:
     log(home, COORDINATOR, ["Waiting for workers"])
     (check,) = first_consolidation(scope(platform)).checks
     assert check.verdict is Verdict.UNKNOWN
-    assert "though prediction-coordinator logs" in check.summary
+    assert "though prediction-coordinator is logging" in check.summary
 
 
-def test_logs_that_cannot_be_read_leave_the_other_steps_their_answers(platform: Platform, home: Path) -> None:
+def test_unreadable_logs_do_not_affect_other_steps(platform: Platform, home: Path) -> None:
     consolidate(platform)
     log_path(home, COORDINATOR).unlink()
     log_path(home, COORDINATOR).mkdir()
@@ -141,7 +141,7 @@ def test_logs_that_cannot_be_read_leave_the_other_steps_their_answers(platform: 
 
 
 def repaired(platform: Platform) -> Section:
-    """As its plan says, and at once."""
+    """Plan the repair and apply it at once."""
     action = Repair(platform, DAY)
     return apply_plan(platform, action, action.plan(), reason="a test made them")
 
@@ -167,7 +167,7 @@ def test_duplicates_fail_with_their_number_then_are_explained_and_repaired(platf
     assert explanation(seen).checks == ()
 
 
-def test_two_lines_half_a_point_apart_are_no_duplicate_whatever_the_guide_counts(platform: Platform) -> None:
+def test_two_lines_half_a_point_apart_are_not_duplicates_whatever_the_rounded_count(platform: Platform) -> None:
     consolidate(platform, "b1")
     consolidate(platform, "b2", current_points_line=25.0)
     check = the_check(duplicates(scope(platform), DAY, DAY))
@@ -181,7 +181,7 @@ def test_a_race_of_the_old_code_is_seen_in_the_logs(platform: Platform, home: Pa
     log(home, COORDINATOR, [merge, merge, done, done])
     seen = scope(platform)
     assert "2 MERGEs ran without the lock" in the_check(lock_activity(seen)).summary
-    assert "ran at once" in the_check(consolidations(seen)).summary
+    assert "1 pair of consolidations overlapped on the same date" in the_check(consolidations(seen)).summary
     (check,) = first_consolidation(seen).checks
     assert check.verdict is Verdict.FAIL
 
@@ -201,7 +201,7 @@ def test_more_than_a_tenth_of_failed_acquisitions_is_a_reason_to_roll_back(
     assert check.evidence[failing[1]] == percent(100 * failed / of)
 
 
-def test_errors_are_counted_once_and_alike_ones_together(platform: Platform, home: Path) -> None:
+def test_errors_are_counted_once_and_similar_ones_together(platform: Platform, home: Path) -> None:
     log(home, WORKER, ["ready"])
     lines = ["boom 17", "boom 18", "<script>alert(1)</script>"]
     at = datetime.now(UTC) - timedelta(minutes=5)
@@ -237,7 +237,7 @@ def test_a_refusal_in_plain_text_is_a_reason_to_roll_back_too(platform: Platform
         (["❌ Lost consolidation lock: consolidation_2026-01-17 (batch=b1)"], Verdict.WARN, "lost it: b1"),
     ],
 )
-def test_consolidations_of_which_none_completed_do_not_pass(
+def test_without_a_completed_consolidation_the_check_does_not_pass(
     platform: Platform, home: Path, end: list[str], expected: Verdict, summary: str
 ) -> None:
     begin = [
@@ -250,7 +250,7 @@ def test_consolidations_of_which_none_completed_do_not_pass(
     assert (check.verdict, summary in check.summary) == (expected, True), check.summary
 
 
-def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform, home: Path) -> None:
+def test_commands_name_the_environment_of_the_run(platform: Platform, home: Path) -> None:
     environment = replace(platform.environment, name="production")
     elsewhere = Platform(environment, EmbeddedAdapters(home, environment))
     batch = f"late_{DAY}_1768650000"
@@ -282,7 +282,7 @@ def test_a_batch_that_waits_is_named_with_the_command_that_consolidates_it(platf
     assert section.exhibits[0].rows[0][:8] == (batch, str(DAY), 4, 20, 0, 0, 0, 20)
 
 
-def test_a_waiting_table_whose_name_tells_no_batch_does_not_count_as_merged(platform: Platform) -> None:
+def test_a_waiting_table_whose_name_shows_no_batch_does_not_count_as_merged(platform: Platform) -> None:
     consolidate(platform)
     with platform.warehouse.connection() as connection:  # type: ignore[attr-defined]
         connection.execute(
@@ -303,7 +303,7 @@ def test_the_first_consolidation_shows_all_seven_lines(platform: Platform) -> No
     assert [row[0] for row in section.exhibits[0].rows][-1] == "lock released"
 
 
-def test_every_criterion_of_the_guide_is_there_and_has_its_figure() -> None:
+def test_every_criterion_has_a_metric() -> None:
     criteria = load_criteria(local())
     assert (len(criteria["success"]), len(criteria["rollback"])) == (5, 4)
     assert [threshold(local(), name) for name in ("normal_duration", "consolidation_times_out")] == [60, 300]
@@ -335,7 +335,7 @@ def test_a_killed_consolidation_whose_batch_was_consolidated_later_did_not_time_
         check = the_check(section)
         assert (check.verdict, check.summary) == (Verdict.PASS, "none of 4 is met")
         assert "1 left out, stopped without logging a result" in the_criterion(section, TIMES_OUT)[-1]
-        assert "1 ended without a word: b1" in the_check(consolidations(seen)).summary
+        assert "1 stopped without logging a result: b1" in the_check(consolidations(seen)).summary
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_a_killed_consolidation_whose_batch_was_consolidated_later_did_not_time_
         (f"Lock consolidation_{DAY} expired (held by b1), acquiring for operation b2", Progress.UNFINISHED),
     ],
 )
-def test_who_lost_the_lock_to_another_no_longer_runs(
+def test_a_run_whose_lock_was_taken_is_no_longer_running(
     platform: Platform, home: Path, taken: str, expected: Progress
 ) -> None:
     log(home, COORDINATOR, [*BEGUN, taken], minutes_ago=1)
@@ -361,7 +361,7 @@ def test_who_lost_the_lock_to_another_no_longer_runs(
     assert history.progress(run) is expected
 
 
-def test_one_that_fell_silent_and_that_nobody_replaced_is_no_good_duration(platform: Platform, home: Path) -> None:
+def test_a_silent_run_that_was_not_replaced_leaves_the_criterion_partly_judged(platform: Platform, home: Path) -> None:
     log(home, WORKER, ["Staged 20 rows"])
     consolidate(platform, "b2")
     log(home, COORDINATOR, BEGUN, minutes_ago=0)
@@ -377,7 +377,7 @@ def test_a_rollback_criterion_is_met(platform: Platform, home: Path) -> None:
     assert (check.verdict, check.summary) == (Verdict.FAIL, f"1 of 4 is met: {TIMES_OUT}")
 
 
-def test_one_validation_of_six_merges_is_no_success(platform: Platform, home: Path) -> None:
+def test_one_validation_of_six_merges_is_not_a_success(platform: Platform, home: Path) -> None:
     consolidate(platform)
     log(home, COORDINATOR, [f"MERGE complete: 5 rows affected in 800.0ms (batch=old{number})" for number in range(5)])
     (check,) = evaluate(scope(platform), "success").checks
@@ -386,7 +386,7 @@ def test_one_validation_of_six_merges_is_no_success(platform: Platform, home: Pa
     assert check.evidence[f"{validation}, based on"] == "1 of 6 MERGEs validated"
 
 
-def test_a_line_of_the_future_hides_whether_anything_is_logged(platform: Platform, home: Path) -> None:
+def test_a_line_from_the_future_hides_whether_anything_is_logged(platform: Platform, home: Path) -> None:
     log(home, WORKER, ["ready"], minutes_ago=-2)
     log(home, COORDINATOR, ["ready"], minutes_ago=-60)
     seen = scope(platform)
@@ -398,7 +398,7 @@ def test_a_line_of_the_future_hides_whether_anything_is_logged(platform: Platfor
     assert "is in the future" in success.evidence["No errors in Cloud Run logs"]
 
 
-def test_one_that_lost_its_lock_did_not_end_without_a_word(platform: Platform, home: Path) -> None:
+def test_a_run_that_lost_its_lock_logged_its_result(platform: Platform, home: Path) -> None:
     log(home, WORKER, ["Staged 20 rows"])
     consolidate(platform, "b2")
     log(home, COORDINATOR, [*BEGUN, f"❌ Lost consolidation lock: consolidation_{DAY} (batch=b1)"])
@@ -407,10 +407,8 @@ def test_one_that_lost_its_lock_did_not_end_without_a_word(platform: Platform, h
     assert "left out" not in the_criterion(section, TIMES_OUT)[-1]
 
 
-@pytest.mark.parametrize(
-    ("is_active", "expected"), [(False, "Nothing has to be repaired"), (True, "duplicate_diagnosis")]
-)
-def test_a_validation_that_failed_on_inactive_rows_is_told_from_one_that_found_duplicates(
+@pytest.mark.parametrize(("is_active", "expected"), [(False, "No repair is needed"), (True, "duplicate_diagnosis")])
+def test_a_validation_that_failed_on_inactive_rows_is_distinguished_from_one_that_found_duplicates(
     platform: Platform, home: Path, is_active: bool, expected: str
 ) -> None:
     consolidate(platform)

@@ -75,19 +75,19 @@ def test_a_clean_night_passes(dialect: str, play: Play) -> None:
     assert not is_advised(seen)
 
 
-def test_a_wait_is_called_a_wait_and_is_no_failure(dialect: str, play: Play) -> None:
+def test_a_wait_is_reported_as_a_wait_and_not_as_a_failure(dialect: str, play: Play) -> None:
     seen = play(delayed(night(dialect, "waited_120s"), 130, "Acquired consolidation lock"))
     check = the_check(phases(seen))
     assert check.verdict is Verdict.WARN
     assert "95% of it waiting for the lock" in check.summary
-    assert the_check(lock_activity(seen)).summary == "1 tried, none failed, longest wait 4 min 10 s"
+    assert the_check(lock_activity(seen)).summary == "1 attempt, none failed, longest wait 4 min 10 s"
     for step in (first_consolidation, consolidations, lock_activity):
         assert the_check(step(seen)).verdict is Verdict.PASS
     assert the_check(evaluate(seen, "success")).verdict is Verdict.PASS
     assert not is_advised(seen)
 
 
-def test_one_contention_in_twelve_is_counted_once_and_no_fault_of_the_lock_service(dialect: str, play: Play) -> None:
+def test_contention_is_counted_once_and_is_not_a_fault_of_the_lock_service(dialect: str, play: Play) -> None:
     seen = play(*one_of_twelve_gave_up(dialect))
     check = the_check(lock_activity(seen))
     assert (check.verdict, check.evidence["tried"], check.evidence["failed"]) == (Verdict.WARN, 12, 1)
@@ -97,7 +97,7 @@ def test_one_contention_in_twelve_is_counted_once_and_no_fault_of_the_lock_servi
     assert not is_advised(seen)
 
 
-def test_week_two_with_longer_waits_is_not_slower_and_names_the_waits(dialect: str, play: Play) -> None:
+def test_longer_waits_in_week_two_are_named_and_are_not_a_slowdown(dialect: str, play: Play) -> None:
     before = [night(dialect, "clean", day=DAY - timedelta(days=number)) for number in range(14, 26)]
     after = [night(dialect, "waited_120s", day=DAY - timedelta(days=number)) for number in range(12)]
     seen = play(*before, *after, hours=24 * 40)
@@ -105,8 +105,8 @@ def test_week_two_with_longer_waits_is_not_slower_and_names_the_waits(dialect: s
     assert (len(review.before), len(review.after)) == (12, 12)
     check = the_check(slowdown(review))
     assert check.verdict is Verdict.PASS
-    assert check.summary.startswith("not slower")
-    assert "12 of 12 waited for the lock, up to 2 min 0 s" in check.summary
+    assert check.summary.startswith("no slowdown")
+    assert "not counting lock waits: 12 of 12 waited, up to 2 min 0 s" in check.summary
     assert the_check(durations(review)).verdict is Verdict.PASS
 
 
@@ -120,7 +120,7 @@ def test_week_two_with_longer_waits_is_not_slower_and_names_the_waits(dialect: s
         ("validation_could_not_run", EventKind.NOT_VALIDATED, Verdict.WARN, "the validation could not run"),
     ],
 )
-def test_each_end_is_what_it_is(
+def test_each_result_is_recognised(
     dialect: str, play: Play, name: str, kind: EventKind, verdict: Verdict, summary: str
 ) -> None:
     seen = play(night(dialect, name))
@@ -138,20 +138,21 @@ def test_a_validation_that_could_not_run_found_nothing(dialect: str, play: Play)
     assert run.duplicates is None
 
 
-def test_prints_alone_are_a_run_whose_lock_nobody_saw(dialect: str, play: Play) -> None:
+def test_print_output_alone_shows_a_run_and_nothing_of_its_lock(dialect: str, play: Play) -> None:
     seen = play(printed(night(dialect, "clean")))
     (run,) = seen.history.consolidations
     assert (seen.history.progress(run), run.batch_id, run.rows) == (Progress.COMPLETED, BATCH, 587)
     assert the_check(consolidations(seen)).verdict is Verdict.PASS
     for step in (first_consolidation, lock_activity, phases):
         check = the_check(step(seen))
-        assert (check.verdict, "only prints of prediction-coordinator" in check.summary) == (Verdict.UNKNOWN, True)
+        found = "only print output of prediction-coordinator" in check.summary
+        assert (check.verdict, found) == (Verdict.UNKNOWN, True)
     assert not is_advised(seen)
 
 
-def test_one_that_was_killed_in_its_merge_is_seen(dialect: str, play: Play) -> None:
+def test_a_run_that_was_killed_in_its_merge_is_reported(dialect: str, play: Play) -> None:
     check = the_check(phases(play(killed(night(dialect, "clean")))))
-    assert (check.verdict, "in its phase MERGE" in check.summary) == (Verdict.FAIL, True)
+    assert (check.verdict, "in phase MERGE" in check.summary) == (Verdict.FAIL, True)
 
 
 def test_two_batches_of_one_date_in_one_instance_keep_their_lines(dialect: str, play: Play) -> None:
@@ -169,18 +170,18 @@ def test_two_batches_of_one_date_in_one_instance_keep_their_lines(dialect: str, 
 UNKNOWN_END = "2026-01-18 04:05:20 - batch_staging_writer - INFO - Consolidation MERGE finished after 9s for batch 7"
 
 
-def test_a_line_that_no_dialect_reads_is_a_warning_once(dialect: str, play: Play, home: Path) -> None:
+def test_an_unrecognised_line_is_a_warning_once(dialect: str, play: Play, home: Path) -> None:
     lines = night(dialect, "clean")
     odd = [replace(lines[-1], message=f"staging sweep {number} of batch_{number} done") for number in range(3)]
     seen = play([*lines, *odd])
     first, unread = consolidations(seen).checks
     assert (first.verdict, unread.verdict) == (Verdict.PASS, Verdict.WARN)
-    assert unread.summary == "3 lines, new shapes: 1"
+    assert unread.summary == "3 lines, 1 new shape"
     append_entries(home, COORDINATOR, [replace(odd[0], timestamp=odd[0].timestamp - timedelta(days=2))])
     assert [check.verdict for check in consolidations(replace(seen)).checks] == [Verdict.PASS, Verdict.PASS]
 
 
-def test_a_run_that_an_unread_line_may_end_is_unknown(dialect: str, play: Play) -> None:
+def test_a_run_that_an_unrecognised_line_may_end_is_unknown(dialect: str, play: Play) -> None:
     lines = night(dialect, "clean")
     seen = play([*killed(lines), replace(lines[-1], message=UNKNOWN_END)])
     _, unread = consolidations(seen).checks
@@ -188,7 +189,7 @@ def test_a_run_that_an_unread_line_may_end_is_unknown(dialect: str, play: Play) 
     assert the_check(phases(seen)).verdict is Verdict.UNKNOWN
 
 
-def test_an_error_line_that_no_dialect_reads_is_unknown(dialect: str, play: Play) -> None:
+def test_an_unrecognised_error_line_is_unknown(dialect: str, play: Play) -> None:
     lines = night(dialect, "clean")
     seen = play([*lines, replace(lines[-1], message="x - w - ERROR - staging table vanished", severity="ERROR")])
     _, unread = consolidations(seen).checks
@@ -215,10 +216,10 @@ def test_an_error_line_that_no_dialect_reads_is_unknown(dialect: str, play: Play
         ("Conflict error in MERGE: 409 aborted", "MERGE complete", Verdict.FAIL, "409 aborted"),
     ],
 )
-def test_what_stands_in_the_place_of_a_line(
+def test_a_line_in_place_of_the_usual_one_decides_the_result(
     dialect: str, play: Play, line: str, at: str, verdict: Verdict, summary: str
 ) -> None:
-    """The line comes instead of the one that holds `at`; of those that do not end well, nothing follows but the end."""
+    """The line replaces the one that contains `at`; unless it passes, only the release follows."""
     lines = night(dialect, "clean")
     place = position(lines, at)
     ends = ("Released",) if verdict is not Verdict.PASS else ("",)
@@ -229,31 +230,31 @@ def test_what_stands_in_the_place_of_a_line(
     assert (check.verdict, summary in check.summary) == (verdict, True), (check.summary, list(run.events))
 
 
-def test_a_schema_mismatch_is_named_before_all_other_failed_writes(dialect: str, play: Play, home: Path) -> None:
+def test_a_schema_mismatch_is_named_before_other_failed_writes(dialect: str, play: Play, home: Path) -> None:
     lines = night(dialect, "clean")
     seen = play(lines)
-    told = [
+    messages = [
         "STAGING WRITE FAILED for lebronjames: 400 x",
         "SCHEMA MISMATCH: Worker output has 2 fields not in BQ table: ['a', '`b']",
     ]
-    append_entries(home, WORKER, [replace(lines[0], message=line, service=WORKER) for line in told])
+    append_entries(home, WORKER, [replace(lines[0], message=line, service=WORKER) for line in messages])
     check = the_check(staging_writes(seen))
     assert check.verdict is Verdict.FAIL
     assert "2 fields are not in nba_predictions.player_prop_predictions: a, '`b'; no successful write" in check.summary
     assert "The type of a, '`b' is unknown" in check.next_step
 
 
-def test_lines_in_a_dialect_that_the_environment_does_not_name_are_not_passed_over(
+def test_lines_in_a_dialect_that_the_environment_does_not_list_are_reported(
     dialect: str, platform: Platform, home: Path
 ) -> None:
     lines = [replace(line, message=f"staging {number} odd") for number, line in enumerate(night(dialect, "clean"))]
     seen = scope_of(platform, game_date=str(DAY), now=write(home, [lines]))
     check = the_check(first_consolidation(seen))
-    assert (check.verdict, "lines may be of one" in check.summary) == (Verdict.UNKNOWN, True)
+    assert (check.verdict, "lines may belong to one" in check.summary) == (Verdict.UNKNOWN, True)
 
 
 def test_a_second_complete_event_waits_and_finds_nothing(dialect: str, play: Play) -> None:
-    """The common race: a redelivered event starts the batch once more, in the same instance."""
+    """The common race: a redelivered event starts the batch again, in the same instance."""
     again = delayed(night(dialect, "waited_120s"), 1)
     nothing = replace(again[position(again, "Found 15")], message=f"No staging tables found for batch={BATCH}")
     second = [*again[: position(again, "Found 15")], nothing, again[position(again, "Released")]]

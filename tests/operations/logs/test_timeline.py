@@ -1,4 +1,4 @@
-"""Consolidations are put together again from lines that are interleaved, incomplete or wrong."""
+"""Consolidations are reconstructed from lines that are interleaved, incomplete or wrong."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -73,7 +73,7 @@ def test_a_whole_consolidation_with_its_durations_split() -> None:
     assert run.progress(LATER, 300) is Progress.COMPLETED
 
 
-def test_two_batches_on_two_instances_are_told_apart_and_did_not_overlap() -> None:
+def test_two_batches_on_two_instances_are_separate_and_did_not_overlap() -> None:
     runs = timeline([*whole(0, "b1", "a"), *whole(1, "b2", "b", waits=9)])
     assert [(run.batch_id, run.instance) for run in runs] == [("b1", "a"), ("b2", "b")]
     assert all(run.missing == () for run in runs)
@@ -81,7 +81,7 @@ def test_two_batches_on_two_instances_are_told_apart_and_did_not_overlap() -> No
     assert overlapping_merges(runs) == []
 
 
-def test_the_same_batch_twice_in_one_instance_is_two_consolidations() -> None:
+def test_the_same_batch_twice_in_one_instance_gives_two_consolidations() -> None:
     again = [
         acquiring(1, "b1"),
         acquired(10, "b1"),
@@ -91,7 +91,7 @@ def test_the_same_batch_twice_in_one_instance_is_two_consolidations() -> None:
     assert [run.progress(LATER, 300) for run in runs] == [Progress.COMPLETED, Progress.REPEATED]
 
 
-def test_the_old_codes_race_is_two_merges_at_once_without_the_lock() -> None:
+def test_the_race_of_the_old_code_is_two_overlapping_merges_without_the_lock() -> None:
     lines = [merging(0, "b1"), merging(0.1, "b1"), merged(8, "b1"), merged(8.4, "b1")]
     runs = timeline(lines)
     assert len(runs) == 2
@@ -99,20 +99,20 @@ def test_the_old_codes_race_is_two_merges_at_once_without_the_lock() -> None:
     assert len(overlapping_merges(runs)) == 1
 
 
-def test_two_batches_of_one_date_race_though_no_line_names_the_date() -> None:
+def test_two_batches_of_one_date_race_even_if_no_line_names_the_date() -> None:
     first, second = "batch_2026-01-17_1", "regen_2026-01-17_2"
     runs = timeline([merging(0, first), merging(0.1, second, "b"), merged(8, first), merged(8.4, second, "b")])
     assert [run.likely_game_date for run in runs] == [DAY, DAY]
     assert len(overlapping_merges(runs)) == 1
 
 
-def test_a_holder_that_fell_silent_is_unfinished_and_a_fresh_one_runs() -> None:
+def test_a_silent_holder_is_unfinished_and_a_recent_one_is_running() -> None:
     (run,) = timeline([acquiring(0, "b1"), acquired(0.1, "b1"), merging(0.2, "b1")])
     assert run.progress(NOON + timedelta(seconds=60), 300) is Progress.RUNNING
     assert run.progress(LATER, 300) is Progress.UNFINISHED
 
 
-def test_failures_are_told_apart() -> None:
+def test_failures_are_distinguished() -> None:
     failed = timeline(
         [
             acquiring(0, "b1"),
@@ -136,14 +136,14 @@ def test_failures_are_told_apart() -> None:
     assert failed[1].duplicates == 5
 
 
-def test_lines_in_another_order_stay_one_consolidation_and_are_seen() -> None:
+def test_lines_in_another_order_are_one_consolidation_and_reported() -> None:
     lines = [*whole(0, "b1")[:4], released(9, "b1"), *validated(10)]
     (run,) = timeline(lines)
     assert not run.is_in_order
     assert run.missing == ()
 
 
-def test_a_merge_after_a_repeated_consolidation_is_not_taken_for_a_part_of_it() -> None:
+def test_a_merge_after_a_repeated_consolidation_is_not_part_of_it() -> None:
     lines = [acquiring(0, "b1"), acquired(0.1, "b1"), released(0.2, "b1"), merging(5, "b1"), merged(9, "b1")]
     runs = timeline(lines)
     assert [EventKind.MERGED in run.events for run in runs] == [False, True]

@@ -63,7 +63,7 @@ def test_the_incident_is_two_bars_that_overlap(platform: Platform, home: Path) -
     (overlap,) = found.overlaps
     assert (overlap.first_lane, overlap.last_lane, overlap.count) == (0, 1, 2)
     assert overlap.end - overlap.start == timedelta(seconds=1.3)
-    assert found.finding == f"{batch} was in MERGE twice at once for 1.3 s, without the lock"
+    assert found.finding == f"2 MERGEs of {batch} overlapped for 1.3 s, without the lock"
     assert found.locks[0].note == "never held: both ran without the lock"
     assert found.since < NOON < found.until < NOON + timedelta(seconds=5)  # and not the whole day
     assert found.overview is not None
@@ -87,7 +87,7 @@ def test_a_run_shows_the_picture_of_its_period_and_says_why_there_is_none(platfo
     assert "cannot be read" in table.rows[0][1]
 
 
-def test_a_whole_consolidation_has_each_of_its_parts_and_the_tenure_of_its_lock(platform: Platform, home: Path) -> None:
+def test_a_whole_consolidation_has_all_its_parts_and_the_hold_of_its_lock(platform: Platform, home: Path) -> None:
     logged(home, locked(0, "b1", "i-1", waits=120))
     found = picture(platform)
     spans = {bar.part: (bar.end - bar.start).total_seconds() for bar in found.bars}
@@ -103,9 +103,7 @@ def test_a_whole_consolidation_has_each_of_its_parts_and_the_tenure_of_its_lock(
     assert found.finding == "b1 took 2 min 9 s, 2 min 0 s of it waiting for the lock"
 
 
-def test_one_that_was_killed_in_its_merge_is_open_until_its_lock_was_acquired_again(
-    platform: Platform, home: Path
-) -> None:
+def test_a_run_killed_in_its_merge_is_open_until_its_lock_is_acquired_again(platform: Platform, home: Path) -> None:
     logged(home, [*locked(0, "b1", "i-1")[:3], *locked(400, "b2", "i-2")])
     found = picture(platform)
     assert found.finding == "b1 logged nothing after: MERGE started"
@@ -115,7 +113,7 @@ def test_one_that_was_killed_in_its_merge_is_open_until_its_lock_was_acquired_ag
     assert (first.is_open, first.end) == (True, NOON + timedelta(seconds=401))
 
 
-def test_a_lock_that_is_held_is_shown_though_nothing_was_logged(platform: Platform, home: Path) -> None:
+def test_a_held_lock_is_shown_even_if_nothing_was_logged(platform: Platform, home: Path) -> None:
     claim = Claim(platform.table.lock_key(DAY), "h1", "b1", 300, "host:1")
     record = platform.locks.store.create(claim)
     assert record is not None
@@ -128,7 +126,7 @@ def test_a_lock_that_is_held_is_shown_though_nothing_was_logged(platform: Platfo
     assert found.bars == ()
 
 
-def test_five_hundred_consolidations_stay_a_small_picture(platform: Platform, home: Path) -> None:
+def test_five_hundred_consolidations_make_a_small_picture(platform: Platform, home: Path) -> None:
     crowd = [
         merge(number % 7, number % 7 + 20 + number % 3, f"batch_{DAY}_{number}", f"i-{number % 45}")
         for number in range(250)

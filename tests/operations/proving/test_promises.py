@@ -1,4 +1,4 @@
-"""`runbook prove` on BigQuery's double: what holds is PASS, and a double that breaks a promise is found out."""
+"""`runbook prove` on BigQuery's double: a claim that holds is PASS, and a double that breaks one is detected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.gcp.conftest import PROJECT
 
 DATASET = "proof_1"
 ABOUT_JOBS = {claim.question.id for claim in CLAIMS if claim.needs_jobs}
-# What a double breaks, the verdicts that are not PASS then, and what the claim in question says.
+# What a double breaks, the resulting verdicts other than PASS, and the summary of the claim.
 BROKEN = {
     ("conflicts",): (
         {"fenced_consolidations": "FAIL", "conflict_grain": "UNKNOWN", "conflict_recognised": "UNKNOWN"},
@@ -51,7 +51,7 @@ def on_double(monkeypatch: pytest.MonkeyPatch, *breaks: str) -> Iterator[tuple[B
 
 
 def tried(scope: Scope) -> Mapping[str, Check]:
-    """What each claim's trial found, by the claim's id."""
+    """The result of each claim's trial, by the claim's id."""
     with made_dataset(scope.platform, DATASET, "digest"):
         proof = proof_in(scope, DATASET)
         for claim in CLAIMS:
@@ -66,7 +66,7 @@ def other_than_pass(found: Mapping[str, Check]) -> dict[str, str]:
 
 
 def readings(double: BigqueryDouble) -> int:
-    """How often a statement read a table: what is billed."""
+    """How many table reads were billed."""
     queries = [job for job in double.jobs.by_id.values() if "query" in job.configuration]
     alone = [job for job in queries if job.statistics.get("query", {}).get("statementType") != "SCRIPT"]
     return sum(len(set(re.findall(r"`\w+`\.`?[\w.]+`?", job.configuration["query"]["query"]))) for job in alone)
@@ -82,7 +82,7 @@ def test_a_warehouse_as_documented_keeps_every_promise(monkeypatch: pytest.Monke
         assert {lost["job 1"], lost["job 2"]} <= double.jobs.by_id.keys()
         [words] = [str(value) for label, value in lost.items() if label.startswith("words of job ")]
         assert "concurrent update" in words
-        assert "cancelled at UPDATE and then ran again" in found["fenced_consolidations"].summary
+        assert "cancelled at UPDATE and then retried" in found["fenced_consolidations"].summary
         assert found["row_count_condition"].summary == "none, and a condition that reads a table costs 1 job"
         [promised] = map(int, re.findall(r"about (\d+) readings", str(planned.facts["cost"])))
         assert promised / 4 < readings(double) <= promised
@@ -99,7 +99,7 @@ def test_a_broken_promise_is_named(monkeypatch: pytest.MonkeyPatch, breaks: tupl
     assert said in found[claim].summary
 
 
-def test_what_a_statement_refuses_by_itself_is_a_promise_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_statement_that_refuses_itself_is_a_promise_too(monkeypatch: pytest.MonkeyPatch) -> None:
     refuses = "SELECT IF(FALSE, 1, ERROR('requirement:stale_token')) AS token; SELECT 1;"
     with on_double(monkeypatch) as (_, platform), pytest.raises(WarehouseUnavailable, match="requirement:stale_token"):
         platform.scratch.run_script(refuses)
@@ -107,28 +107,28 @@ def test_what_a_statement_refuses_by_itself_is_a_promise_too(monkeypatch: pytest
         assert len(platform.scratch.run_script(refuses)) == 2
 
 
-def test_a_consolidation_that_ends_as_it_must_not_breaks_the_claim(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a warehouse without snapshots, where its own check finds the rival's rows."""
+def test_a_consolidation_with_an_unexpected_error_breaks_the_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a warehouse without snapshots, where its own check finds the other consolidation's rows."""
     with on_double(monkeypatch) as (double, platform):
         refusal = "Query error: requirement:new_duplicates at [9:1]"
         double.jobs.faults.append(Fault("^INSERT INTO .*consolidation_runs", "invalidQuery", refusal, times=9))
         found = tried(scope_of(platform))
     assert other_than_pass(found) == {"fenced_consolidations": "FAIL"}
-    assert "its transactions ended as they must not" in found["fenced_consolidations"].summary
+    assert "its transactions ended with an unexpected error" in found["fenced_consolidations"].summary
 
 
-def test_every_promise_that_a_double_can_break_is_tried() -> None:
+def test_every_breakable_promise_is_tried() -> None:
     assert {broken for breaks in BROKEN for broken in breaks} == BREAKS.keys()
 
 
-def test_without_the_right_to_list_jobs_only_what_they_cost_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_permission_to_list_jobs_only_their_cost_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     with on_double(monkeypatch) as (double, platform):
         double.faults.append(Fault("GET .*/jobs$", "accessDenied", "Access Denied: bigquery.jobs.list", times=999))
         found = tried(scope_of(platform))
     assert other_than_pass(found) == dict.fromkeys(ABOUT_JOBS, "UNKNOWN")
 
 
-def test_a_dataset_that_is_there_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_dataset_is_left_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     with on_double(monkeypatch) as (double, platform):
         double.client().create_dataset(DATASET)
         with pytest.raises(DatasetExists, match=r"name one that does not exist$"):
@@ -140,7 +140,9 @@ def test_a_dataset_that_is_there_is_left_as_it_is(monkeypatch: pytest.MonkeyPatc
         assert DATASET in double.catalogue.datasets
 
 
-def test_what_a_killed_proof_left_says_how_it_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leftovers_of_a_killed_proof_are_named_with_their_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with on_double(monkeypatch) as (double, platform):
         platform.scratch.create(DATASET, note="made by runbook prove, plan 1")
         with pytest.raises(DatasetExists, match=rf"bq rm -r -f --dataset {PROJECT}:{DATASET}$"):

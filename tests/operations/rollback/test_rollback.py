@@ -1,4 +1,4 @@
-"""A rollback is planned without a change, carried out only as approved, on record, and undone."""
+"""A rollback is planned without a change, applied only as approved, recorded, and undone."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_plan_leaves_the_state_folder_byte_for_byte(platform: Platform, home: 
     assert (home / "deployment.json").read_bytes() == before
 
 
-def test_the_lock_switched_off_reaches_whoever_consolidates_and_is_switched_on_again(deployed: Platform) -> None:
+def test_switching_the_lock_off_reaches_every_consolidation_and_can_be_undone(deployed: Platform) -> None:
     assert consolidate(deployed, "before").locked
     done = approved(deployed, **OFF)
     assert done.checks[0].verdict is Verdict.PASS
@@ -122,7 +122,7 @@ def test_the_lock_switched_off_reaches_whoever_consolidates_and_is_switched_on_a
     assert consolidate(deployed, "after").locked
 
 
-def test_traffic_goes_back_to_a_revision_without_the_fence_only_with_a_warning_and_returns(deployed: Platform) -> None:
+def test_traffic_moves_to_a_revision_without_the_fence_only_with_a_warning_and_back(deployed: Platform) -> None:
     consolidate(deployed, "by-the-fix")
     before = deployed.services.describe(COORDINATOR)
     planned = ask(deployed, **BACK)
@@ -144,7 +144,7 @@ def test_the_fence_is_judged_by_the_ledger(deployed: Platform) -> None:
     }
 
 
-def test_traffic_on_two_revisions_without_the_fence_is_one_answer_that_names_both(
+def test_traffic_on_two_revisions_without_the_fence_is_one_check_that_names_both(
     platform: Platform, home: Path
 ) -> None:
     deployment = with_two_revisions()
@@ -185,7 +185,7 @@ def test_the_record_is_complete(deployed: Platform) -> None:
     ],
     ids=str,
 )
-def test_half_or_wrong_an_approval_is_refused(deployed: Platform, wrong: dict[str, str]) -> None:
+def test_an_incomplete_or_wrong_approval_is_refused(deployed: Platform, wrong: dict[str, str]) -> None:
     whole = {**OFF, "plan": digest(ask(deployed, **OFF)), "reason": WHY}
     before = state(deployed)
     with pytest.raises(UserError) as error:
@@ -196,7 +196,7 @@ def test_half_or_wrong_an_approval_is_refused(deployed: Platform, wrong: dict[st
 
 
 @pytest.mark.parametrize(
-    ("revision", "told"),
+    ("revision", "message"),
     [
         ("nobody", f"there are {NEW}, {OLD}"),
         (f"{OLD}=60", "100 percent"),
@@ -208,12 +208,12 @@ def test_half_or_wrong_an_approval_is_refused(deployed: Platform, wrong: dict[st
         ("<script>alert(1)</script>", "no revision"),
     ],
 )
-def test_traffic_that_cannot_be_is_refused(deployed: Platform, revision: str, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_an_impossible_split_is_refused(deployed: Platform, revision: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         ask(deployed, service=COORDINATOR, revision=revision)
 
 
-def test_by_its_form_the_risk_stays_said_and_the_cells_below_look_at_what_was_left(
+def test_after_its_form_the_risk_is_still_shown_and_the_cells_below_check_the_new_state(
     deployed: Platform, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SESSION_VARIABLE, "notebooks/rollback.ipynb")
@@ -225,17 +225,17 @@ def test_by_its_form_the_risk_stays_said_and_the_cells_below_look_at_what_was_le
     assert deployed.services.describe(COORDINATOR).routed == {OLD: 100}
     found = {check.id: check for check in scope.verdict().checks}
     assert {check_id: found[check_id].verdict for check_id in before} == before
-    assert "on record" in found["rollback_option"].summary
+    assert "recorded" in found["rollback_option"].summary
     line = LogEntry(datetime.now(UTC), "it broke since", COORDINATOR, severity="ERROR", instance="i-1")
     append_entries(home, COORDINATOR, [line])
     below = after_rollback(scope, request.approval)
-    assert the_check(below, "as it was left").verdict is Verdict.PASS
+    assert the_check(below, "since the rollback").verdict is Verdict.PASS
     assert the_check(below, f"Errors of {COORDINATOR}").summary.startswith("1 error line")
     (record,) = records(deployed)
     assert (record.reason, record.status) == (WHY, "done")
 
 
-def test_a_split_is_planned_and_carried_out(deployed: Platform) -> None:
+def test_a_split_is_planned_and_applied(deployed: Platform) -> None:
     approved(deployed, service=COORDINATOR, revision=f"{OLD}=60, {NEW}=40")
     assert deployed.services.describe(COORDINATOR).routed == {OLD: 60, NEW: 40}
 
@@ -243,7 +243,7 @@ def test_a_split_is_planned_and_carried_out(deployed: Platform) -> None:
 def test_a_plan_approves_the_split_that_it_showed_and_no_other(deployed: Platform) -> None:
     plan = digest(ask(deployed, **BACK))
     before = state(deployed)
-    with pytest.raises(PlanOutdated, match=f"something else than .*revision={OLD}=60,{NEW}=40"):
+    with pytest.raises(PlanOutdated, match=f"something other than .*revision={OLD}=60,{NEW}=40"):
         ask(deployed, service=COORDINATOR, revision=f"{OLD}=60,{NEW}=40", plan=plan, reason=WHY)
     assert state(deployed) == before
     assert records(deployed) == []
@@ -274,7 +274,7 @@ def test_an_expired_plan_is_refused(deployed: Platform) -> None:
     assert records(deployed) == []
 
 
-def test_the_switch_is_refused_where_it_would_reach_nobody(deployed: Platform) -> None:
+def test_the_switch_is_refused_where_it_would_have_no_effect(deployed: Platform) -> None:
     approved(deployed, **BACK)
     with pytest.raises(UserError, match="would get no traffic"):
         ask(deployed, **OFF)
@@ -289,7 +289,7 @@ def test_the_switch_is_refused_where_the_new_revision_would_not_start(platform: 
 
 
 @pytest.mark.parametrize("value", ["OFF", " off ", "on", ""])
-def test_on_cloud_run_the_switch_is_the_processes_own(
+def test_on_cloud_run_the_switch_is_the_process_environment(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("K_SERVICE", COORDINATOR)
@@ -307,13 +307,13 @@ def test_a_switch_that_cannot_be_read_takes_the_lock_and_says_so(
     assert consolidate(platform, "b1").locked
     (home / "deployment.json").write_text("{")
     assert consolidate(platform, "b2").locked
-    told = [record.message for record in caplog.records if "lock switch cannot be read" in record.message]
-    assert ["'maybe' is neither" in line for line in told] == [True, False]
+    logged = [record.message for record in caplog.records if "lock switch cannot be read" in record.message]
+    assert ["'maybe' is neither" in line for line in logged] == [True, False]
     assert lock_switch(scope_of(platform), checked_rollback(platform).approval).checks[0].verdict is Verdict.UNKNOWN
 
 
 class _Interrupted(LocalServices):
-    """Something happens before the traffic is routed, or after it."""
+    """Services where something happens before or after the traffic is routed."""
 
     before: Callable[[], None] = staticmethod(lambda: None)
     after: Callable[[], None] = staticmethod(lambda: None)
@@ -362,7 +362,7 @@ approved(interrupted(connect("local"), Path(sys.argv[1]), sys.argv[2], _killed),
 
 
 @pytest.mark.parametrize(("moment", "serves"), [("before", LATEST), ("after", OLD)])
-def test_killed_half_way_it_is_as_before_or_as_after_and_the_record_says_so(
+def test_killed_half_way_the_state_is_as_before_or_as_after_and_the_record_says_so(
     platform: Platform, home: Path, moment: str, serves: str
 ) -> None:
     with_two_revisions().save(home)
@@ -375,14 +375,14 @@ def test_killed_half_way_it_is_as_before_or_as_after_and_the_record_says_so(
     assert (check.verdict, "not known to have finished" in check.summary) == (Verdict.UNKNOWN, True)
 
 
-def test_afterwards_the_list_is_gone_through(deployed: Platform) -> None:
+def test_after_a_rollback_every_follow_up_is_checked(deployed: Platform) -> None:
     nothing = checked_rollback(deployed).approval
     assert after_rollback(scope_of(deployed), nothing).checks == ()
     approved(deployed, **BACK)
     scope = scope_of(deployed)
     found = after_rollback(scope, nothing)
     assert {check.id for check in scope.verdict().checks} == {check.id for check in found.checks}
-    assert the_check(found, "as it was left").verdict is Verdict.PASS
+    assert the_check(found, "since the rollback").verdict is Verdict.PASS
     assert {check.name.partition(" of ")[0].partition(" 20")[0] for check in found.checks} == {
         "Traffic",
         "Errors",
@@ -391,7 +391,7 @@ def test_afterwards_the_list_is_gone_through(deployed: Platform) -> None:
     }
     services = deployed.services
     services.route_traffic(COORDINATOR, {NEW: 100}, version=services.describe(COORDINATOR).version)
-    assert the_check(after_rollback(scope_of(deployed), nothing), "as it was left").verdict is Verdict.WARN
+    assert the_check(after_rollback(scope_of(deployed), nothing), "since the rollback").verdict is Verdict.WARN
 
 
 def test_a_deployment_that_cannot_be_read_is_unknown(platform: Platform, home: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whether a rollback is advised: by the criteria, and with the option that helps."""
+"""Whether a rollback is advised, by the criteria, and with the option that helps."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_healthy_night_advises_none(platform: Platform) -> None:
     assert set(met(tables).values()) == {"not met", "met"}
 
 
-def test_when_all_is_well_the_headline_still_answers_whether_to_roll_back(platform: Platform) -> None:
+def test_the_headline_of_a_healthy_run_still_says_whether_to_roll_back(platform: Platform) -> None:
     consolidate(platform)
     scope, approval = scope_of(platform, game_date=str(DAY)), checked_rollback(platform).approval
     rollback_advice(scope, approval)
@@ -67,14 +67,14 @@ def test_when_all_is_well_the_headline_still_answers_whether_to_roll_back(platfo
     assert scope.verdict().headline == "Rollback: not advised, none of 4 criteria is met"
 
 
-def test_nothing_seen_is_unknown_and_no_reason_to_roll_back(platform: Platform) -> None:
+def test_without_data_the_advice_is_unknown_and_not_to_roll_back(platform: Platform) -> None:
     check, tables = advice(platform)
     assert check.verdict is Verdict.UNKNOWN
-    assert "roll back on none of these alone" in check.next_step
+    assert "do not roll back because of these alone" in check.next_step
     assert set(met(tables).values()) == {"UNKNOWN"}
 
 
-def test_trouble_with_the_lock_is_answered_by_option_a(platform: Platform, home: Path) -> None:
+def test_lock_failures_lead_to_option_a(platform: Platform, home: Path) -> None:
     consolidate(platform)
     log(home, COORDINATOR, *FAILED)
     check, tables = advice(platform)
@@ -84,7 +84,7 @@ def test_trouble_with_the_lock_is_answered_by_option_a(platform: Platform, home:
     assert met(tables)["Lock acquisition fails consistently (>10% of batches)"] == "met"
 
 
-def test_duplicates_are_answered_by_their_diagnosis_first(platform: Platform) -> None:
+def test_duplicates_lead_to_their_diagnosis_first(platform: Platform) -> None:
     consolidate(platform)
     write_twice(platform)
     check, _ = advice(platform)
@@ -104,7 +104,7 @@ def test_a_log_that_cannot_be_read_is_unknown(platform: Platform, home: Path) ->
     assert met(tables)["Firestore errors (quota exceeded, permission denied)"] == "UNKNOWN"
 
 
-def test_after_a_rollback_only_what_came_since_counts(platform: Platform, home: Path) -> None:
+def test_after_a_rollback_only_later_lines_count(platform: Platform, home: Path) -> None:
     log(home, COORDINATOR, *FAILED)
     consolidate(platform)
     assert advice(platform)[0].verdict is Verdict.FAIL

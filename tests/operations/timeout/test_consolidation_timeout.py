@@ -1,4 +1,4 @@
-"""What takes the time of a consolidation, and what is behind it, told from states that are true by construction."""
+"""Which phase of a consolidation takes the time, and why, in states that are true by construction."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ UNPARTITIONED = TableLayout(400_000, 1_400_000_000)
 
 
 @dataclass(frozen=True)
-class ToldActivity:
-    """A warehouse with a queue that tells what a test has told it."""
+class GivenActivity:
+    """A warehouse whose jobs and layout a test has set."""
 
     listed: Sequence[WarehouseJob] = ()
     stored: TableLayout = UNPARTITIONED
@@ -54,7 +54,7 @@ class ToldActivity:
         return self.stored
 
 
-class SilentActivity(ToldActivity):
+class UnreadableActivity(GivenActivity):
     def jobs(self, dataset: str, *, since: datetime) -> list[WarehouseJob]:
         raise SourceUnavailable("no bigquery.jobs.listAll")
 
@@ -71,8 +71,8 @@ def ago(seconds: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
-def job(state: JobState = JobState.DONE, *, number: int = 0, seconds: float = 60, **told: Any) -> WarehouseJob:
-    values = {"job_id": f"job{number}", "statement": "MERGE", "target": MAIN, **told}
+def job(state: JobState = JobState.DONE, *, number: int = 0, seconds: float = 60, **given: Any) -> WarehouseJob:
+    values = {"job_id": f"job{number}", "statement": "MERGE", "target": MAIN, **given}
     return WarehouseJob(state=state, created_at=ago(seconds), **values)
 
 
@@ -86,7 +86,7 @@ def cells(section: Section, exhibit: int = 0) -> list[tuple[Any, ...]]:
 
 
 def log_consolidation(home: Path, batch: str, *parts: tuple[str, float]) -> None:
-    """Lines of a consolidation, each with the seconds since it was logged."""
+    """Log the lines of a consolidation, each with its age in seconds."""
     words = {
         "acquiring": f"🔒 Acquiring consolidation lock for game_date={DAY}, batch={batch}",
         "acquired": f"✅ Acquired consolidation lock: consolidation_{DAY} (batch={batch}, timeout=300s)",
@@ -121,15 +121,15 @@ def test_the_phase_that_dominates_is_named_with_its_share(scope: Scope, home: Pa
     assert only(phases(scope, "quick")).verdict is Verdict.PASS
 
 
-def test_one_that_hangs_is_named_with_the_phase_that_it_hangs_in(scope: Scope, home: Path) -> None:
+def test_a_hanging_consolidation_is_named_with_its_phase(scope: Scope, home: Path) -> None:
     log_consolidation(home, "hangs", ("acquiring", 1500), ("acquired", 1500), ("merging", 1490))
     check = only(phases(scope))
     assert check.verdict is Verdict.FAIL
     assert "hangs has not ended" in check.summary
-    assert "in its phase MERGE" in check.summary
+    assert "in phase MERGE" in check.summary
 
 
-def test_no_lines_are_no_all_clear(scope: Scope) -> None:
+def test_without_log_lines_the_answer_is_unknown(scope: Scope) -> None:
     assert only(phases(scope)).verdict is Verdict.UNKNOWN
 
 
@@ -139,31 +139,31 @@ def test_no_lines_are_no_all_clear(scope: Scope) -> None:
 def test_a_full_queue_is_a_failure(scope: Scope, waiting: int, verdict: Verdict) -> None:
     listed = [job(JobState.PENDING, number=number) for number in range(waiting)]
     listed += [job(JobState.PENDING, number=99, target=MAIN.sibling("other"))]
-    having(scope.platform, activity=ToldActivity(listed=listed))
+    having(scope.platform, activity=GivenActivity(listed=listed))
     check = only(job_queue(scope))
     assert check.verdict is verdict
     assert check.evidence["waiting"] == waiting + 1
 
 
-def test_what_waits_for_long_is_told(scope: Scope) -> None:
-    having(scope.platform, activity=ToldActivity(listed=[job(JobState.PENDING, seconds=720)]))
+def test_a_long_wait_in_the_queue_is_reported(scope: Scope) -> None:
+    having(scope.platform, activity=GivenActivity(listed=[job(JobState.PENDING, seconds=720)]))
     check = only(job_queue(scope))
     assert check.verdict is Verdict.WARN
-    assert "1 wait, the longest for 1" in check.summary
+    assert "1 waiting, the longest for 1" in check.summary
 
 
-def test_a_consolidation_without_a_live_lock_is_told_from_one_with(scope: Scope) -> None:
+def test_only_a_consolidation_without_a_live_lock_is_reported(scope: Scope) -> None:
     platform = scope.platform
     running = job(JobState.RUNNING, job_id=f"consolidation_b_1_{'a' * 32}_2", statement="SCRIPT", target=None)
-    having(platform, activity=ToldActivity(listed=[running]))
+    having(platform, activity=GivenActivity(listed=[running]))
     check = only(job_queue(scope))
     assert check.verdict is Verdict.WARN
-    assert "no live lock: b_1" in check.summary
+    assert "1 consolidation is running without a live lock: b_1" in check.summary
     assert platform.locks.store.create(Claim(platform.table.lock_key(DAY), "holder", "b_1", 300, "host:1"))
     assert only(job_queue(scope)).verdict is Verdict.PASS
 
 
-def test_a_transaction_that_died_is_told_until_its_batch_is_consolidated(scope: Scope) -> None:
+def test_a_transaction_that_died_is_reported_until_its_batch_is_consolidated(scope: Scope) -> None:
     platform = scope.platform
     warehouse = platform.adapters.warehouse
     assert isinstance(warehouse, DuckdbWarehouse)
@@ -174,7 +174,7 @@ def test_a_transaction_that_died_is_told_until_its_batch_is_consolidated(scope: 
     scope = replace(scope, now=datetime.now(UTC))
     check = only(job_queue(scope))
     assert check.verdict is Verdict.WARN
-    assert "1 died with their process: b1" in check.summary
+    assert "1 job ended when the process died: b1" in check.summary
     platform.staging_writer().write_batch(predictions(3), batch_id="b1", workers=1)
     platform.consolidator().consolidate_batch(batch_id="b1", game_date=DAY)
     assert only(job_queue(scope)).verdict is Verdict.PASS
@@ -187,13 +187,13 @@ def test_a_transaction_that_died_is_told_until_its_batch_is_consolidated(scope: 
 def test_loads_are_counted_against_the_limit_of_their_table(scope: Scope, loads: int, verdict: Verdict) -> None:
     listed = [job(number=number, statement="LOAD") for number in range(loads)]
     listed += [job(number=number, statement="LOAD", target=MAIN.sibling(f"t{number}")) for number in range(1600)]
-    having(scope.platform, activity=ToldActivity(listed=listed))
+    having(scope.platform, activity=GivenActivity(listed=listed))
     check = only(load_quota(scope))
     assert check.verdict is verdict
-    assert f"{loads:,} of 1,500 into {MAIN}" in check.summary
+    assert f"{loads:,} of 1,500 loads into {MAIN}" in check.summary
 
 
-def test_many_small_tables_are_told_and_an_ordinary_batch_is_not(scope: Scope) -> None:
+def test_many_small_tables_are_reported_and_an_ordinary_batch_is_not(scope: Scope) -> None:
     platform = scope.platform
     platform.staging_writer().write_batch(predictions(300), batch_id="usual", workers=15)
     assert only(staging_size(scope)).verdict is Verdict.PASS
@@ -210,18 +210,18 @@ def test_many_small_tables_are_told_and_an_ordinary_batch_is_not(scope: Scope) -
 @pytest.mark.parametrize(
     ("column", "limit", "verdict", "words"),
     [
-        ("", 20_000_000_000, Verdict.PASS, "each MERGE scans all of it, 1.4 GB, for 0.1% of its rows"),
+        ("", 20_000_000_000, Verdict.PASS, "each MERGE scans the whole table, 1.4 GB, for 0.1% of its rows"),
         ("", 2_000_000_000, Verdict.WARN, "1.4 GB"),
         ("game_date", 2_000_000_000, Verdict.PASS, "a MERGE reads about 1.4 MB"),
     ],
 )
-def test_a_table_without_partitions_is_said_so_with_its_bytes(
+def test_a_table_without_partitions_is_reported_with_its_bytes(
     scope: Scope, column: str, limit: int, verdict: Verdict, words: str
 ) -> None:
     platform = scope.platform
     platform.staging_writer().write_batch(predictions(400), batch_id="b1", workers=1)
     platform.consolidator().consolidate_batch(batch_id="b1", game_date=DAY)
-    having(platform, activity=ToldActivity(stored=TableLayout(400_000, 1_400_000_000, column)))
+    having(platform, activity=GivenActivity(stored=TableLayout(400_000, 1_400_000_000, column)))
     google = GoogleSettings(maximum_bytes_billed=limit)
     platform = replace(platform, environment=replace(platform.environment, google=google))
     check = only(table_layout(replace(scope, platform=platform)))
@@ -236,22 +236,22 @@ def test_each_fix_comes_with_its_figures(scope: Scope, home: Path) -> None:
         *(("acquiring", 400), ("acquired", 400), ("merging", 395), ("merged", 275)),
         *(("validating", 275), ("validated", 275), ("released", 270)),
     )
-    having(scope.platform, activity=ToldActivity())
+    having(scope.platform, activity=GivenActivity())
     found = three_fixes(scope)
     assert only(found).verdict is Verdict.WARN
     assert only(found).summary.startswith("gathering and checks dominates. Split very large batches")
     timeout, merge, split = cells(found)
-    assert "nothing: none gave up waiting; the longest held the lock for 2 min 10 s" in timeout[2]
-    assert merge[1:] == ("each MERGE scans 1.4 GB", "it would read about 0 B: 0.0% of the rows are of the date")
+    assert "none: no consolidation gave up waiting; the longest hold was 2 min 10 s" in timeout[2]
+    assert merge[1:] == ("each MERGE scans 1.4 GB", "each would read about 0 B: the date has 0.0% of the rows")
     assert "the slowest had 18,170 rows in 615 tables" in split[1]
     assert "each half would gather for about 52.5 s instead of 1 min 45 s" in split[2]
 
 
-def test_a_source_that_does_not_tell_is_unknown_and_takes_only_its_fix_along(scope: Scope) -> None:
-    having(scope.platform, activity=SilentActivity())
+def test_a_source_that_cannot_be_read_is_unknown_and_affects_only_its_own_fix(scope: Scope) -> None:
+    having(scope.platform, activity=UnreadableActivity())
     for section in (job_queue(scope), load_quota(scope)):
         assert only(section).verdict is Verdict.UNKNOWN
         assert "no bigquery.jobs.listAll" in only(section).summary
     timeout, merge, _ = cells(three_fixes(scope))
-    assert timeout[2].startswith("nothing")
+    assert timeout[2].startswith("none")
     assert merge[1] == "not known: no bigquery.tables.get"
