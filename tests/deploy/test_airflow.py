@@ -139,7 +139,7 @@ def test_the_file_says_when_and_for_how_long(schedule_of: ScheduleOf, tmp_path: 
         ({"cron": "0 9 * * 1/2"}, "local", "plain form"),
         ({"cron": "0 9 */2 * 1"}, "local", "for some engines both have to fit"),
         ({"cron": "0 9 1 * */2"}, "local", "for some engines both have to fit"),
-        ({"cron": "0 9 * * *"}, "production", "no entry of production, only of local"),
+        ({"cron": "0 9 * * *"}, "production", "no entries for production; it has entries for local"),
         ({"cron": "0 9 * * *", "days_since_deploy": "2-7"}, "local", "need deployed_at"),
     ],
 )
