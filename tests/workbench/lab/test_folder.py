@@ -122,7 +122,7 @@ def test_hidden_and_damaged_notebooks_are_left_out_with_a_line(folder: LabFolder
     (originals / "._rows.ipynb").write_text("x")
     (originals / "torn.ipynb").write_text("{")
     hidden, torn = prepare(folder)
-    assert "._rows.ipynb is hidden" in hidden
+    assert "._rows.ipynb is a hidden file" in hidden
     assert "torn.ipynb is not a notebook" in torn
     assert sorted(folder.notebooks()) == ["locks.ipynb", "rows.ipynb"]
 
