@@ -242,7 +242,7 @@ def test_a_failure_pauses_the_entry_until_resumed(tmp_path: Path) -> None:
     assert [time for _, time in scheduler.fired] == [moment("2026-01-17T09:00")]
     state, reason = scheduler.state(entry, moment("2026-01-17T11:00"))
     assert state is State.SKIPPED
-    assert reason.startswith("paused since 2026-01-17 14:00 UTC")
+    assert reason.startswith("paused since its run at 2026-01-17 14:00 UTC")
     assert reason.endswith("runbook schedule resume hourly")
 
     edited = Virtual(scheduler.archive, replace(entry, cron="30 * * * *"))
