@@ -1,1 +1,1 @@
-"""`runbook mcp`: what an agent may ask. All of it looks; nothing here changes anything."""
+"""`runbook mcp`: read-only tools for agents."""

@@ -1,4 +1,4 @@
-"""Tools over the catalogue and the archive: how runbooks stand, their runs, and what changed between two."""
+"""Tools for the catalogue and the archive: status of runbooks, their runs, and comparisons."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MOST_RUNS = 200
 
 
 def list_runbooks(desk: Desk, *, runbook: str = "", cursor: Cursor = 0) -> Found[Answer[EvidenceItem]]:
-    """The runbooks that look can run; with a name, that one and its parameters."""
+    """List the runbooks that look can run; with a name, that runbook and its parameters."""
     chosen = [find_runbook(runbook)] if runbook else runbooks()
     items = [evidence(one.name, {"title": one.title, "purpose": one.purpose}) for one in chosen]
     if runbook:
@@ -54,13 +54,13 @@ def list_runbooks(desk: Desk, *, runbook: str = "", cursor: Cursor = 0) -> Found
 
 
 def status(desk: Desk, *, cursor: Cursor = 0) -> Found[Answer[RunItem]]:
-    """How each runbook stands by its archived runs, the worst first, and runs that were missed."""
+    """Show each runbook's status from its archived runs, worst first, and missed runs."""
     store = desk.archive.store
     rows = current_rows(desk.archive, kept_rows(store) or [])
     known = {each.environment: each for each in statuses(histories(rows), expected_runs(store, utc_now()))}
     found = known.get(desk.environment.name)
     if found is None:
-        return Found(Answer[RunItem](untrusted=Untrusted(headline="no run is archived yet")))
+        return Found(Answer[RunItem](untrusted=Untrusted(headline="no runs are archived yet")))
     missed = [
         RunItem(runbook=run.entry.runbook, verdict="MISSED", headline=run.headline, next_step=run.next_step)
         for run, _ in found.overdue
@@ -78,13 +78,13 @@ def _standing(lead: Row) -> RunItem:
 def runs_search(
     desk: Desk,
     *,
-    text: Annotated[str, Field(description="Words that stand in the run; empty: any run.")] = "",
+    text: Annotated[str, Field(description="Words that the run contains; empty: any run.")] = "",
     runbook: str = "",
     verdict: Literal["", "PASS", "WARN", "UNKNOWN", "FAIL"] = "",
-    since: Annotated[str, Field(description="Started then or later, such as 2026-01-17T18:00, UTC.")] = "",
+    since: Annotated[str, Field(description="Started at this time (UTC) or later, such as 2026-01-17T18:00.")] = "",
     cursor: Cursor = 0,
 ) -> Found[Answer[RunItem]]:
-    """Archived runs, newest first."""
+    """List archived runs, newest first."""
     selection = Selection(
         runbook=runbook,
         environment=desk.environment.name,
@@ -118,10 +118,10 @@ def run_get(
     desk: Desk,
     *,
     run_id: str,
-    check: Annotated[str, Field(description="Show this check alone, with its evidence and commands.")] = "",
+    check: Annotated[str, Field(description="Show only this check, with its evidence and commands.")] = "",
     cursor: Cursor = 0,
 ) -> Found[Looked]:
-    """What an archived run found: its checks, worst first; or one of them with its evidence."""
+    """Show what an archived run found: its checks, worst first, or one check with its evidence."""
     run = desk.run(run_id)
     if not check:
         return looked(run, cursor)
@@ -135,7 +135,7 @@ def run_get(
 
 
 def looked(run: Run, cursor: int = 0) -> Found[Looked]:
-    """A run as tools show it."""
+    """Return a run's answer."""
     record = run.record
     answer = Looked(
         run_id=run.run_id,
@@ -157,10 +157,10 @@ def runs_diff(
     desk: Desk,
     *,
     run_id: str,
-    before: Annotated[str, Field(description="The run to compare with; empty: the last that passed.")] = "",
+    before: Annotated[str, Field(description="The run to compare with; empty: the last one that passed.")] = "",
     cursor: Cursor = 0,
 ) -> Found[Compared]:
-    """What changed from one archived run to another of its runbook, worse verdicts first."""
+    """Show what changed between two archived runs of a runbook, worse verdicts first."""
     run = comparison.ended(desk.run(run_id))
     other = comparison.ended(desk.run(before)) if before else comparison.last_green(desk.archive, run)
     found = comparison.compare(other.record, run.record)

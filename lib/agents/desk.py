@@ -1,4 +1,4 @@
-"""Where tools look: one environment, over a platform that reads only, within the session's bytes."""
+"""What tools read: one environment, through a read-only platform, within the session's byte budget."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from lib.words.secrets.redaction import Redactor
 
 @dataclass(frozen=True)
 class Desk:
-    """What one call of a tool has.
+    """The context of one tool call.
 
     Attributes:
-        environment: All that tools show is of this one.
+        environment: The environment that tools show.
         budget: Shared by all calls of the session.
-        client: The program that asks, as it calls itself; hostile input.
-        request: Made when the call is cancelled.
+        client: The name that the calling program gives itself; hostile input.
+        request: Stops the call's run when the call is cancelled.
     """
 
     environment: Environment
@@ -32,12 +32,12 @@ class Desk:
 
     @property
     def platform(self) -> Platform:
-        """Made for each call, so that nothing read for an earlier one is shown as current."""
+        """A new platform for each call, so that data read for an earlier call is not shown as current."""
         return platform_of(self.environment, self.budget)
 
     @property
     def is_billed(self) -> bool:
-        """Whether reading costs anything here."""
+        """Whether reading costs money."""
         return self.environment.platform == "google"
 
     @cached_property
@@ -49,12 +49,12 @@ class Desk:
         return redactor_of(self.environment)
 
     def run(self, run_id: str) -> Run:
-        """An archived run of this environment.
+        """Return an archived run of this environment.
 
         Raises:
-            UserError: There is none, or it is another environment's.
+            UserError: There is none, or it belongs to another environment.
         """
         run = self.archive.run(run_id)
         if run.place.split("/")[0] != self.environment.name:
-            raise UserError(f"the run {run.run_id} is not of the environment {self.environment.name}, which this shows")
+            raise UserError(f"run {run.run_id} does not belong to environment {self.environment.name}")
         return run

@@ -1,4 +1,4 @@
-"""`look`: a runbook run in a process of its own that cannot change anything."""
+"""`look`: run a runbook in a separate, read-only process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lib.runbooks.process import Ended, run_words, started
 from lib.words.quantities import spoken_bytes
 from lib.words.text import one_line
 
-# One run may read so much of the session's bytes, so that one which is cut short does not use up all of them.
+# Each run may read this fraction of the session's bytes, so that an interrupted run does not use them all up.
 _SHARE = 4
 _LONGEST_CLIENT = 60
 
@@ -29,19 +29,19 @@ def look(
     runbook: str,
     parameters: Annotated[dict[str, str | bool | int | float], Field(description="See list_runbooks.")] = {},  # noqa: B006
 ) -> Found[Looked]:
-    """Run a runbook that only looks, in up to a minute: its verdict and checks, worst first; the rest by run_get.
+    """Run a runbook read-only, for up to a minute. Returns verdict and checks, worst first; run_get has the rest.
 
-    duplicate_diagnosis finds duplicates of a date, stuck_lock_release judges locks, day1_monitoring the last day.
+    duplicate_diagnosis finds duplicates of a date, stuck_lock_release checks locks, day1_monitoring the last day.
 
     Raises:
-        UserError: The runbook does not exist, a parameter is wrong or would apply a change, or no bytes are left.
+        UserError: The runbook does not exist, a parameter is invalid or would apply a change, or no bytes are left.
         Unavailable: It could not run, or was cancelled.
     """
     chosen = find_runbook(runbook)
     ensure_only_looks(chosen, parameters)
     given = {name: str(value) for name, value in parameters.items()}  # as on a command line
     chosen.checked_values(given, desk.environment.name)
-    client = one_line(desk.client)[:_LONGEST_CLIENT] or "a client without a name"
+    client = one_line(desk.client)[:_LONGEST_CLIENT] or "an unnamed client"
     ended = _ended(desk, [*run_words(runbook, given, desk.environment.name), "--agent", client])
     if ended.answer is None:
         raise (UserError if ended.exit_code == UserError.exit_code else Unavailable)(ended.last_words)
@@ -51,26 +51,26 @@ def look(
 
 
 def ensure_only_looks(runbook: Runbook, parameters: Mapping[str, object]) -> None:
-    """Refuse what approves or applies a change.
+    """Refuse parameters that approve or apply a change.
 
     Raises:
-        UserError: Names it, and who may do it.
+        UserError: The message names the parameter, and says that a person applies plans.
     """
     for name, value in declared_names(runbook.parameters, parameters).items():
         if name in APPROVALS or str(value).strip().lower() == APPLY:
             raise UserError(
-                f"{name}={value!s:.40} is refused: tools only look, and a person applies a plan; plan_get shows one"
+                f"{name}={value!s:.40} is refused: tools are read-only, and a person applies plans; plan_get shows one"
             )
 
 
 def _ended(desk: Desk, words: list[str]) -> Ended:
-    """The run's end; what it may read is taken from the session's bytes before, and what it did not is given back."""
+    """Run the runbook; reserve its share of the session's bytes first, and return the unread rest."""
     share = desk.budget.take(max(1, desk.budget.most_bytes // _SHARE))
     if desk.is_billed and share == 0:
         raise UserError(
-            f"this session has read its {spoken_bytes(desk.budget.most_bytes)}; begin another, with more --max-bytes"
+            f"this session has used its {spoken_bytes(desk.budget.most_bytes)}; start a new one, or raise --max-bytes"
         )
-    unread = 0 if desk.is_billed else share  # what a run has read that is cut short is not known
+    unread = 0 if desk.is_billed else share  # an interrupted run's reads are unknown
     try:
         with started(words, variables={read_only.VARIABLE: str(share)}) as process:
             ended = process.wait(desk.request)

@@ -1,4 +1,4 @@
-"""Archived runs as resources: a summary for people, and the record."""
+"""Archived runs as resources: a summary, and the record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEMPLATES = [
 
 
 def newest(desk: Desk) -> list[types.Resource]:
-    """The reports of the newest runs."""
+    """Return the reports of the newest runs."""
     runs = (run for run in Selection(environment=desk.environment.name).runs(desk.archive) if isinstance(run, Run))
     return [
         types.Resource(name=run.run_id, uri=f"runbook://runs/{run.run_id}/report", mime_type=_TYPES["report"])
@@ -37,14 +37,14 @@ def newest(desk: Desk) -> list[types.Resource]:
 
 
 def resource(desk: Desk, uri: str) -> types.TextResourceContents:
-    """One of them, masked and marked untrusted; a report is cut at 4,000 characters.
+    """Return a resource, masked and marked as untrusted; a report is shortened to 4,000 characters.
 
     Raises:
         UserError: The resource does not exist, or the record is too long.
     """
     named = _URI.fullmatch(uri)
     if named is None:
-        raise UserError(f"there is no resource {uri!r:.120}; write runbook://runs/RUN_ID/report or .../record")
+        raise UserError(f"there is no resource {uri!r:.120}; use runbook://runs/RUN_ID/report or .../record")
     run, kind = desk.run(named[1]), named[2]
     if kind == "report":
         text = f"*{_NOTE}*\n\n{markdown_summary(run.record, desk.archive.store.address(run.report))}"
@@ -53,5 +53,5 @@ def resource(desk: Desk, uri: str) -> types.TextResourceContents:
     text, most = desk.redactor.text(text), _MOST_CHARACTERS[kind]
     if len(text) > most and kind == "record":
         raise UserError(f"the record of {run.run_id} has {len(text):,} characters; run_get shows it check by check")
-    text = text if len(text) <= most else f"{text[:most]}\n\n… cut; run_get shows each check"
+    text = text if len(text) <= most else f"{text[:most]}\n\n… shortened; run_get shows each check"
     return types.TextResourceContents(uri=uri, text=text, mime_type=_TYPES[kind], _meta={"untrusted": True})

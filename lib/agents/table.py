@@ -1,4 +1,4 @@
-"""Tools over the table, its locks and the services' logs as they are now; and what a change would do."""
+"""Tools for the table, its locks and the services' logs in their current state, and for plans of changes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _Answer = Answer[EvidenceItem]
 
 
 def locks(desk: Desk, *, cursor: Cursor = 0) -> Found[Answer[EvidenceItem]]:
-    """The consolidation locks that are held now, with holder and lease; stuck_lock_release judges them."""
+    """List the consolidation locks held now, with holder and lease. stuck_lock_release checks them."""
     platform = desk.platform
     held = [evidence("lock", seen.as_data()) for seen in platform.locks.locks()]
     others = [evidence(f"another service's, in {name}", seen.as_data()) for name, seen in platform.locks_of_others()]
@@ -43,11 +43,11 @@ def locks(desk: Desk, *, cursor: Cursor = 0) -> Found[Answer[EvidenceItem]]:
 def timeline(
     desk: Desk,
     *,
-    date: Annotated[str, Field(description="Consolidations of this date; empty: all of the last hours.")] = "",
+    date: Annotated[str, Field(description="Consolidations of this date; empty: all in the last hours.")] = "",
     hours: float = 24,
     cursor: Cursor = 0,
 ) -> Found[Answer[EvidenceItem]]:
-    """Consolidations as the services logged them, by their start, and which MERGEs overlapped."""
+    """List consolidations as logged by the services, ordered by start, and which MERGEs overlapped."""
     scope = scope_of(desk.platform, date=date or "today", hours=hours)
     history = scope.history_of_date if date else scope.history
     runs = history.of_date(scope.game_date) if date else history.consolidations
@@ -66,12 +66,12 @@ def _consolidation(history: LogHistory, run: Consolidation, overlaps: list[str])
         "started": local_time(run.started_at, timezone),
         "last line": local_time(run.last_at, timezone),
         "state": str(history.progress(run)),
-        "MERGE overlaps that of": overlaps,
+        "MERGE overlaps that of batch": overlaps,
         "lock": "no lock line" if run.merged_without_lock else "",
         "lock wait, s": run.lock_wait_seconds,
         "MERGE, s": run.merge_seconds,
         "rows": run.rows,
-        "duplicate keys at its validation": run.duplicates,
+        "duplicate keys found by validation": run.duplicates,
         "failed with": run.failure.anchor if run.failure else "",
     }
     return evidence("consolidation", values)
@@ -82,11 +82,11 @@ def explain(
     *,
     date: Day,
     key: Annotated[
-        dict[str, str | bool | int | float | None], Field(description="Column to value: one key alone.")
+        dict[str, str | bool | int | float | None], Field(description="Values by column: only this key.")
     ] = {},  # noqa: B006
     cursor: Cursor = 0,
 ) -> Found[Answer[EvidenceItem]]:
-    """How the duplicates of a date came to be, key by key; with a key, its rows and all that wrote them."""
+    """Explain how a date's duplicates arose, key by key; with a key, show its rows and everything that wrote them."""
     scope = scope_of(desk.platform, date=date)
     if key:
         story = explain_key(scope, **key).as_data()
@@ -113,7 +113,7 @@ def explain(
 
 
 def _of_story(story: Mapping[str, Any]) -> Iterator[EvidenceItem]:
-    """What is known of the key in one item, then each row, batch and line in its own."""
+    """Yield the facts about the key as one item, then each row, batch and line as its own item."""
     lists = {
         name: rows for name, rows in story.items() if rows and isinstance(rows, list) and isinstance(rows[0], dict)
     }
@@ -128,21 +128,21 @@ def plan_get(
     desk: Desk,
     *,
     change: Literal["repair", "undo_repair", "release_lock", "cleanup"],
-    date: Annotated[str, Field(description="Of the repair, its undo, or the lock: YYYY-MM-DD.")] = "",
+    date: Annotated[str, Field(description="Date of the repair, its undo, or the lock: YYYY-MM-DD.")] = "",
     backup: Annotated[str, Field(description="undo_repair: the backup table.")] = "",
-    batch: Annotated[str, Field(description="cleanup: whose merged staging tables would go.")] = "",
-    steal: Annotated[bool, Field(description="release_lock: though its holder is alive.")] = False,
+    batch: Annotated[str, Field(description="cleanup: batch whose merged staging tables would be dropped.")] = "",
+    steal: Annotated[bool, Field(description="release_lock: even if its holder is alive.")] = False,
 ) -> Found[Planned]:
-    """Show the plan of a change, its digest, and the commands that a person types. No tool applies it: stop there.
+    """Show a change's plan, its digest, and the commands that a person types. No tool applies it: stop there.
 
     Raises:
-        UserError: What the change is about is not named, or there is nothing to plan.
-        Finding: It would be refused as things are.
+        UserError: The change's target is not given, or there is nothing to plan.
+        Finding: It would be refused in the current state.
     """
     platform = desk.platform
     targets = {"date": date, "backup": backup, "batch": batch}
     if missing := [name for name in _NEEDS[change] if not targets[name].strip()]:
-        raise UserError(f"{change} needs {missing[0]}: name what would be changed")
+        raise UserError(f"{change} needs {missing[0]}: give the target of the change")
     plan = _ACTIONS[change](platform, targets, steal).plan()
     check, *cautions = shown(platform, plan, datetime.now(UTC)).checks
     state = dict(check.evidence)  # with the digest only where there is something to do
@@ -153,7 +153,7 @@ def plan_get(
         commands=list(check.changes),
         untrusted=Untrusted[EvidenceItem](headline=check.summary),
     )
-    items = [evidence("what the plan rests on", state), evidence("undo", {"how": plan.undo})] if answer.plan else []
+    items = [evidence("facts the plan is based on", state), evidence("undo", {"how": plan.undo})] if answer.plan else []
     return Found(answer, [*items, *(evidence("caution", {one.name: one.summary}) for one in cautions)])
 
 

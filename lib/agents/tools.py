@@ -1,6 +1,6 @@
-"""The tools: each is a function, and what it takes and answers is read from its signature.
+"""The tools: each is a function whose signature defines its parameters and its answer.
 
-Anything else than its parameters is refused, so a plan or a reason has no place to stand.
+Other arguments are refused, so there is no way to pass a plan or a reason.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ _LONGEST = 10_000  # characters of all arguments
 
 
 class Tool(NamedTuple):
-    """One of them.
+    """One tool.
 
     Attributes:
-        description: For the agent. Of our own words: nothing that was read ever stands in it.
+        function: Computes the answer.
+        description: For the agent, in our own words: never contains data that was read.
+        takes: Model of its parameters.
+        gives: Model of its answer.
     """
 
     function: Callable[..., Found[Any]]
@@ -34,7 +37,7 @@ class Tool(NamedTuple):
 
     @classmethod
     def of(cls, function: Callable[..., Found[Any]]) -> Tool:
-        """Read from the signature; the parameter `desk` is ours."""
+        """Build a tool from a function's signature, without the parameter `desk`."""
         signature = inspect.signature(function, eval_str=True)
         fields: dict[str, Any] = {
             name: (one.annotation, ... if one.default is one.empty else one.default)
@@ -46,13 +49,13 @@ class Tool(NamedTuple):
         return cls(function, description.partition("\n\nRaises:")[0], takes, get_args(signature.return_annotation)[0])
 
     def found(self, desk: Desk, arguments: Mapping[str, Any]) -> Found[Any]:
-        """Its answer.
+        """Call the tool.
 
         Raises:
-            UserError: An argument does not fit, or they are too long.
+            UserError: An argument is invalid, or the arguments are too long.
         """
         if len(str(arguments)) > _LONGEST:
-            raise UserError(f"the arguments have more than {_LONGEST:,} characters; ask about less")
+            raise UserError(f"the arguments have more than {_LONGEST:,} characters; shorten them")
         try:
             given = self.takes.model_validate(arguments)
         except ValidationError as error:
@@ -62,7 +65,7 @@ class Tool(NamedTuple):
 
 
 def lean(part: Any, known: Mapping[str, Any] | None = None) -> Any:
-    """A JSON schema without what pydantic adds for people, with definitions in place: an agent pays for each word."""
+    """Return a JSON schema without titles and defaults and with definitions inlined: an agent pays for each token."""
     if isinstance(part, list):
         return [lean(each, known) for each in part]
     if not isinstance(part, dict):
@@ -71,7 +74,7 @@ def lean(part: Any, known: Mapping[str, Any] | None = None) -> Any:
     if isinstance(named := part.get("$ref"), str):
         part = {**known[named.rpartition("/")[2]], **part}
     words = {"title", "description"} if "properties" in part else {"title"}
-    # An object below such a name is a property of ours.
+    # If such a name holds an object, it is a property of ours.
     texts = {name for name in words if isinstance(part.get(name), str)}
     return {name: lean(each, known) for name, each in part.items() if name not in {"default", "$defs", "$ref", *texts}}
 

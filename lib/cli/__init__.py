@@ -1,7 +1,7 @@
 """The `runbook` command. Every command parses, calls the library, and prints.
 
-Exit codes: 0 healthy or done; 1 a FAIL verdict or a refused change; 2 bad input,
-nothing was changed; 3 it could not run, or could not look.
+Exit codes: 0 healthy or done; 1 FAIL verdict or refused change; 2 bad input, nothing
+changed; 3 could not run, or could not read what it checks.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from lib.cli.terminal import printable, redactor
 from lib.consolidation.errors import SpecMismatch
 from lib.errors import RunbookError, UserError
 
-# A name that is refused may be a megabyte.
+# An error quotes the refused name, which may be a megabyte.
 _LONGEST_LINE = 2_000
 
 
-# By name, where each is: its module below this one, and what it is called there. Each is imported when it is asked for.
+# Command: its module in this package, and its name there. A module is imported only when its command runs.
 _COMMANDS = {
     "approve": ("approve", "approve"),
     "audit": ("changes", "audit"),
@@ -58,7 +58,7 @@ _COMMANDS = {
 
 
 class _Commands(click.Group):
-    """All commands. Errors of the library, and a stop, are one line on stderr and an exit code."""
+    """All commands. A library error or an interrupt becomes one line on stderr and an exit code."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return sorted(_COMMANDS)
@@ -71,26 +71,26 @@ class _Commands(click.Group):
         try:
             return super().invoke(context)
         except BrokenPipeError:
-            raise  # the reader has seen enough; click ends quietly
+            raise  # the reader closed the pipe; click exits quietly
         except (RunbookError, OSError, ImportError) as error:
             lines, exit_code = _last_words(error)
             if not lines:
                 raise
-            for said in lines:
-                click.echo(f"runbook: {printable(said)[:_LONGEST_LINE]}", err=True)
+            for line in lines:
+                click.echo(f"runbook: {printable(line)[:_LONGEST_LINE]}", err=True)
             context.exit(exit_code)
         except click.UsageError as error:
             raise click.UsageError(redactor().text(error.format_message()), error.ctx) from None
         except KeyboardInterrupt:
             click.echo(
-                "runbook: interrupted; what was not committed was rolled back, and its lock is free or expires",
+                "runbook: interrupted; uncommitted changes were rolled back, and the lock is released or will expire",
                 err=True,
             )
             context.exit(3)
 
 
 def _last_words(error: Exception) -> tuple[Sequence[str], int]:
-    """What is said of an error, and the exit code; no words for an import that fails by a fault of ours."""
+    """Return an error's lines and exit code; no lines for an ImportError that is our own bug."""
     if isinstance(error, SpecMismatch):
         return [f"{error.table} does not fit its settings: {fault}" for fault in error.faults], error.exit_code
     if isinstance(error, ImportError):
@@ -107,13 +107,13 @@ def cli() -> None:
 def main() -> None:
     """Entry point."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        # The library's log lines hold emoji, and a terminal's encoding may not.
+        # The library's log lines contain emoji, which the terminal's encoding may lack.
         stream.reconfigure(errors="replace")
-    # A stop by the system frees locks like one by the keyboard: `with` blocks end.
+    # SIGTERM ends `with` blocks as Ctrl-C does, so that locks are released.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cli()
     except Exception:
-        # A mistake of ours. Python's own exit code for it would be that of a FAIL verdict.
+        # A bug. Python's own exit code, 1, would read as a FAIL verdict.
         click.echo(redactor().text(traceback.format_exc()), err=True)
         sys.exit(RunbookError.exit_code)

@@ -1,4 +1,4 @@
-"""``runbook mcp``: for agents, which look and change nothing."""
+"""``runbook mcp``: read-only tools for agents."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ _INTERRUPTED = 3
     default=10_000_000_000,
     show_default=True,
     type=click.IntRange(min=0),
-    help="What one session may read, where reading is billed; a run at most a quarter of it.",
+    help="Limit on billed bytes read in one session; each run may read a quarter of it.",
 )
 @options.environment
 def mcp(most_bytes: int, environment: str) -> None:
-    """Serve an agent over standard input and output, by the Model Context Protocol.
+    """Serve read-only tools to an agent (Model Context Protocol).
 
-    Its tools look: no tool applies a change, and none notifies anyone. Runs are archived, and marked as an agent's.
+    Serves on standard input and output. No tool applies a change or notifies anyone. Runs are archived and marked
+    as an agent's.
     """
-    from mcp.types import LATEST_PROTOCOL_VERSION  # before its own libraries: so it is what is found missing
+    from mcp.types import LATEST_PROTOCOL_VERSION  # first, so that a missing extra is reported as mcp
 
     from lib.agents.desk import Desk
     from lib.agents.server import serve
@@ -39,7 +40,7 @@ def mcp(most_bytes: int, environment: str) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     desk = Desk(load_environment(environment), ReadBudget(most_bytes))
     for number in (signal.SIGTERM, signal.SIGINT):
-        # A read of standard input cannot be interrupted. Runs that go on see their caller end, and stop in good order.
+        # A blocked read of standard input cannot be interrupted. Runs notice that their caller ended, and stop cleanly.
         signal.signal(number, lambda *_: os._exit(_INTERRUPTED))
-    click.echo(f"runbook mcp: {environment}, looking only; MCP up to {LATEST_PROTOCOL_VERSION} on stdio", err=True)
+    click.echo(f"runbook mcp: {environment}, read-only; MCP up to {LATEST_PROTOCOL_VERSION} on stdio", err=True)
     serve(desk)

@@ -1,4 +1,4 @@
-"""`runbook approve`: a person looks at a plan and signs it, at a terminal that no program has typed into."""
+"""`runbook approve`: a person reviews a plan and signs it, at a terminal that no program has typed into."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lib.operations.changes.plan import Plan, PlanDigest
     from lib.platform import Platform
 
-_NO_TERMINAL = "an approval is typed by a person at a terminal, and this has none; nothing was approved"
+_NO_TERMINAL = "no terminal: a person has to type the approval at one; nothing was approved"
 
 
 @click.command()
@@ -29,14 +29,15 @@ _NO_TERMINAL = "an approval is typed by a person at a terminal, and this has non
 @click.option(
     "--key",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Your SSH key, or the public one of a key in your agent; left out: one of them that may approve.",
+    help="Your SSH key, or the public key of one in your SSH agent.  [default: one that may approve]",
 )
 @options.environment
 def approve(plan: str, key: Path | None, environment: str) -> None:
-    """Show what PLAN, the digest of a plan, would change now, and sign it with your SSH key.
+    """Show what PLAN would change now, and sign it with your SSH key.
 
-    For environments whose `approval` is person or two_people: see docs/APPROVING.md. It asks at the
-    terminal, and takes no answer from a pipe. The approval holds as long as the plan, and once.
+    PLAN is the plan's digest. For environments whose `approval` is person or two_people; see
+    docs/APPROVING.md. The answer must be typed at a terminal. The approval expires with the
+    plan and can be used once.
     """
     from lib.operations.changes.plan import PlanDigest
     from lib.operations.changes.signed_approval import approve as sign
@@ -48,7 +49,7 @@ def approve(plan: str, key: Path | None, environment: str) -> None:
     digest = PlanDigest.parse(plan)
     platform = connect(environment)
     if not platform.environment.needs_approval:
-        raise UserError(f"environment {environment} asks for no approval (approval: digest); nothing was approved")
+        raise UserError(f"environment {environment} needs no approval (approval: digest); nothing was approved")
     ensure_short(digest, datetime.now(UTC))
     with _terminal() as (reading, writing):
         chosen = key or own_key(platform.environment.signers, Path.home())
@@ -58,13 +59,13 @@ def approve(plan: str, key: Path | None, environment: str) -> None:
             click.echo(line, file=writing)
         _ensure_typed(found.target, reading, writing)
         signed = sign(platform, found, digest, chosen, datetime.now(UTC))
-    click.echo(printable(f"Approved by {signed.approver} with {signed.fingerprint}; it serves once."))
-    click.echo(f"Next, by the person who asked for it: {found.command(platform.commands, digest)}")
+    click.echo(printable(f"Approved by {signed.approver} with {signed.fingerprint}, for one use."))
+    click.echo(f"Next, by the person who requested it: {found.command(platform.commands, digest)}")
 
 
 @contextmanager
 def _terminal() -> Iterator[tuple[TextIO, TextIO]]:
-    """The terminal of this process, whatever its standard output is."""
+    """Open this process's terminal for reading and writing, even if standard output is redirected."""
     if not (sys.stdin and sys.stdin.isatty()):
         raise UserError(_NO_TERMINAL)
     try:
@@ -82,13 +83,13 @@ def _shown(platform: Platform, plan: Plan, digest: PlanDigest) -> Iterator[str]:
         yield printable(f"{name}: {value}")
     yield from plan_lines(plan)
     yield printable(f"To undo it: {plan.undo}")
-    yield f"The plan holds until {digest.expires_at:%Y-%m-%d %H:%M} UTC, and your approval as long, for one use."
+    yield f"The plan and your approval, for one use, expire at {digest.expires_at:%Y-%m-%d %H:%M} UTC."
 
 
 def _ensure_typed(target: str, reading: TextIO, writing: TextIO) -> None:
-    """What was typed before the question was shown is no answer to it."""
+    """Ask for the target's name; what was typed before the question was shown does not count."""
     termios.tcflush(reading, termios.TCIFLUSH)
-    click.echo(f"To sign it, type what would be changed, {printable(target)}: ", file=writing, nl=False)
+    click.echo(f"To sign it, type the name of the target, {printable(target)}: ", file=writing, nl=False)
     typed = reading.readline().strip()
     if typed != target:
-        raise UserError(f"{typed!r:.80} is not what would be changed; nothing was approved")
+        raise UserError(f"{typed!r:.80} is not the name of the target; nothing was approved")

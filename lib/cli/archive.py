@@ -1,4 +1,4 @@
-"""`runbook runs`: what the archive holds."""
+"""`runbook runs`: list, search, show and compare archived runs."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _LONGEST_SIDE = 100
 
 @click.group()
 def runs() -> None:
-    """Archived runs: find, compare, repeat, check and clear them away."""
+    """Find, compare, repeat, verify and remove archived runs."""
 
 
 def _selecting(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         options.as_json,
-        click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="At most so many."),
-        click.option("--until", metavar="TIME", help="Started before, such as 2026-01-17T18:00; UTC unless it says."),
-        click.option("--since", metavar="TIME", help="Started then or later."),
+        click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="At most this many."),
+        click.option("--until", metavar="TIME", help="Started before this, such as 2026-01-17T18:00; UTC by default."),
+        click.option("--since", metavar="TIME", help="Started at this time or later."),
         click.option("--changed", "has_changed", is_flag=True, help="Only runs that changed something."),
         click.option("--verdict", type=click.Choice(_VERDICTS, case_sensitive=False)),
         click.option("--environment", "--env", default="", metavar="NAME"),
@@ -48,7 +48,7 @@ def _selecting(command: Callable[..., None]) -> Callable[..., None]:
 @runs.command("list")
 @_selecting
 def list_runs(limit: int, as_json: bool, **chosen: Any) -> None:
-    """Runs, newest first."""
+    """List runs, newest first."""
     from itertools import islice
 
     from lib.archive.archive import Archive
@@ -61,17 +61,17 @@ def list_runs(limit: int, as_json: bool, **chosen: Any) -> None:
     for run in found:
         click.echo(_as_line(run))
     if not found:
-        click.echo("No such run.")
+        click.echo("No matching runs.")
 
 
 @runs.command()
 @click.argument("text")
 @_selecting
 def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
-    """Runs in which every word of TEXT stands, newest first, with where it stands.
+    """List runs that contain every word of TEXT, newest first.
 
-    Looked through are headline, checks, figures, next steps, errors and parameters; case
-    does not matter.
+    Searches headline, checks, figures, next steps, errors and parameters, ignoring case, and
+    shows the matching fields.
     """
     from lib.archive.archive import Archive
     from lib.archive.search import searched
@@ -80,8 +80,8 @@ def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
     found, damaged = searched(archive, _selection(**chosen), text, limit)
     if damaged:
         click.echo(
-            f"runbook: {counted(damaged, 'run')} cannot be read and {agreeing(damaged, 'was')} not "
-            "searched; see runbook runs list",
+            f"runbook: {counted(damaged, 'run')} could not be read and {agreeing(damaged, 'was')} not "
+            "searched; see `runbook runs list`",
             err=True,
         )
     if as_json:
@@ -93,7 +93,7 @@ def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
         for hit in where:
             click.echo(f"         {printable(hit.field)}: {printable(hit.text)}")
     if not found:
-        click.echo("No such run.")
+        click.echo("No matching runs.")
 
 
 @runs.command()
@@ -101,7 +101,7 @@ def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
 @click.option("--markdown", "as_markdown", is_flag=True, help="A few lines of Markdown, for an issue or a chat.")
 @options.as_json
 def show(run_id: str, as_markdown: bool, as_json: bool) -> None:
-    """What RUN_ID found, with its figures; the first digits of an id are enough."""
+    """Show what RUN_ID found, with its figures. The first digits of an id are enough."""
     import json
 
     from lib.archive.archive import Archive
@@ -134,30 +134,30 @@ def show(run_id: str, as_markdown: bool, as_json: bool) -> None:
 @runs.command()
 @click.argument("run_id")
 @click.argument("other", required=False)
-@click.option("--week-before", is_flag=True, help="With the run of the same weekday a week before.")
+@click.option("--week-before", is_flag=True, help="Compare with the same weekday's run one week earlier.")
 @click.option(
     "--tolerance-percent",
     default=10.0,
     show_default=True,
     type=options.NumberRange(0, 1_000),
-    help="A figure that differs by less does not matter.",
+    help="Ignore figures that differ by less.",
 )
-@click.option("--all", "shows_all", is_flag=True, help="Show also what does not matter.")
+@click.option("--all", "shows_all", is_flag=True, help="Also show differences that do not matter.")
 @options.as_json
 def diff(
     run_id: str, other: str | None, week_before: bool, tolerance_percent: float, shows_all: bool, as_json: bool
 ) -> None:
-    """What changed in RUN_ID since OTHER, by default the last run of its runbook that passed.
+    """Show what changed in RUN_ID since OTHER.
 
-    Exits 1 when a verdict got worse or a new check does not pass, 3 when there is nothing to
-    compare with, else 0.
+    OTHER is by default the last run of the same runbook that passed. Exits 1 when a verdict got worse or a new check
+    does not pass, 3 when there is nothing to compare with, otherwise 0.
     """
     from lib.archive import comparison
     from lib.archive.archive import Archive
     from lib.archive.comparison import compare
 
     if other is not None and week_before:
-        raise click.UsageError("name OTHER, or take --week-before")
+        raise click.UsageError("give either OTHER or --week-before")
     archive = Archive()
     run = comparison.ended(archive.run(run_id))
     if other is not None:
@@ -214,11 +214,11 @@ def _as_line(run: Run | DamagedRun) -> str:
 
     environment, runbook, run_id = run.place.split("/")
     if isinstance(run, DamagedRun):
-        verdict, told = "UNKNOWN", f"{run.status}: {run.reason}"
+        verdict, headline = "UNKNOWN", f"{run.status}: {run.reason}"
     else:
         verdict = str(run.record.verdict or "RUNNING")
-        told = run.record.headline or run.record.status.words
-    return f"{styled_verdict(verdict)}  {run_id}  {printable(f'{runbook} ({environment}): {told}')}"
+        headline = run.record.headline or run.record.status.words
+    return f"{styled_verdict(verdict)}  {run_id}  {printable(f'{runbook} ({environment}): {headline}')}"
 
 
 def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
@@ -232,7 +232,7 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     if origin.rerun_of:
         yield "rerun", f"of {origin.rerun_of}"
     if origin.agent:
-        yield "agent", f"it only looked, through {origin.agent}"
+        yield "agent", f"read-only, through {origin.agent}"
     if record.error:
         yield "stopped by", f"{record.error.name} in {record.error.cell or 'no cell'}: {record.error.message}"
     yield "code", record.code_version

@@ -1,4 +1,4 @@
-"""What `runbook run NAME --over` does: one run a date, reported as they end and in one table."""
+"""`runbook run NAME --over`: one run per date, reported as each ends and in one table."""
 
 from __future__ import annotations
 
@@ -29,10 +29,17 @@ def run_over(
     is_task: bool,
     as_json: bool,
 ) -> NoReturn:
-    """Run it for each date, and exit with the code of the worst.
+    """Run the runbook for each date, and exit with the worst exit code.
 
-    `over` is as `lib.runbooks.backfill.DateSeries` reads it, `timeout_seconds` of each run; with `is_task`,
-    only this Cloud Run task's share of the dates is done.
+    Args:
+        runbook: The runbook.
+        over: The dates, as `lib.runbooks.backfill.DateSeries` parses them.
+        parameters: Given on the command line, without the date.
+        environment: Name of the environment.
+        jobs: Runs at the same time.
+        timeout_seconds: Time limit of each run.
+        is_task: Run only this Cloud Run task's share of the dates.
+        as_json: Print one JSON object instead of a table.
     """
     from lib.runbooks.backfill import DateSeries, backfill
 

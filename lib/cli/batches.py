@@ -1,4 +1,4 @@
-"""Commands on batches and their rows."""
+"""Commands that stage and consolidate batches, and count duplicates."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 @options.batch
 @options.one_game_date
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 1000), help="Staging tables.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 1000), help="Number of staging tables.")
 @options.environment
 @options.as_json
 def stage(batch_id: str, game_date: date | None, file: Path, workers: int, environment: str, as_json: bool) -> None:
-    """Write FILE (.csv, .parquet, .jsonl) into staging tables of a batch.
+    """Write the rows of FILE into a batch's staging tables.
 
-    Without a date, each row's own date counts.
+    FILE is .csv, .parquet or .jsonl. Without --date, each row's own date counts.
     """
     from lib.consolidation.files import read_rows
     from lib.platform import connect
@@ -51,15 +51,15 @@ def stage(batch_id: str, game_date: date | None, file: Path, workers: int, envir
 @click.command()
 @options.one_batch
 @options.one_game_date
-@click.option("--over", metavar="DATES", help="Instead: all that waits for these, one after another; D1..D2, or D1,D2.")
+@click.option("--over", metavar="DATES", help="All pending batches of these dates, one by one: D1..D2 or D1,D2.")
 @click.option(
     "--no-lock",
     is_flag=True,
-    help="Do not wait; the fence keeps off other runs of this library only.",
+    help="Do not take the lock; then only the fence protects, and only against runs of this library.",
 )
 @click.option("--keep-staging", is_flag=True, help="Do not drop the merged staging tables.")
-@click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing.")
-@click.option("--max-wait-seconds", type=options.seconds(zero=True), help="For the lock, and for rivals; 0 tries once.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen, and change nothing.")
+@click.option("--max-wait-seconds", type=options.seconds(zero=True), help="For the lock and rivals; 0 tries once.")
 @options.environment
 @options.as_json
 def consolidate(
@@ -73,16 +73,17 @@ def consolidate(
     environment: str,
     as_json: bool,
 ) -> None:
-    """Merge a batch's staging tables into the main table, once; with --over, those of every batch of these dates.
+    """Merge a batch's staging tables into the main table, once.
 
-    Without a date each date that the batch has rows of is merged, one after another.
+    Without --date, every date that the batch has rows for is merged, one after another. With
+    --over, all pending batches of these dates are merged.
     """
     from lib.platform import connect
 
     if over is not None and (batch_id or game_date):
-        raise click.UsageError("--over takes every batch of its dates; leave out --batch and --date")
+        raise click.UsageError("--over merges every batch of its dates; leave out --batch and --date")
     if over is None and not batch_id:
-        raise click.UsageError("name a batch, --batch, or dates, --over")
+        raise click.UsageError("give a batch with --batch, or dates with --over")
     platform = connect(environment)
     options.show_library_log()
     how: Options = {
@@ -103,7 +104,7 @@ def consolidate(
 
 
 def _consolidate_over(platform: Platform, over: str, how: Options, as_json: bool) -> None:
-    """What cannot be consolidated is said, and does not keep the rest from it."""
+    """Consolidate each pending batch; a refused one is reported and does not stop the others."""
     from lib.consolidation.backfill import waiting_batches
     from lib.errors import RunbookError, worst_exit_code
     from lib.words.dates import dates_of
@@ -130,10 +131,10 @@ def _consolidate_over(platform: Platform, over: str, how: Options, as_json: bool
     if as_json:
         options.echo_json({"results": results})
     elif not results:
-        click.echo(f"Nothing waits in staging for {over}.")
+        click.echo(f"No pending batches in staging for {over}.")
     else:
         click.echo(
-            f"{len(results) - len(codes)} of {counted(len(results), 'batch')}; {len(codes)} "
+            f"{len(results) - len(codes)} of {counted(len(results), 'batch')} done; {len(codes)} "
             f"{agreeing(len(codes), 'was')} refused"
         )
     if codes:
@@ -141,7 +142,7 @@ def _consolidate_over(platform: Platform, over: str, how: Options, as_json: bool
 
 
 def _show(result: ConsolidationResult | BatchResult) -> None:
-    """Of a batch of several dates each date, and the sum."""
+    """Print the result; for a batch of several dates, each date and the sum."""
     from lib.consolidation.result import ConsolidationResult
 
     if isinstance(result, ConsolidationResult):
@@ -174,9 +175,9 @@ def _sum(result: ConsolidationResult | BatchResult) -> str:
 @options.environment
 @options.as_json
 def duplicates(game_date: date, environment: str, as_json: bool) -> None:
-    """Count duplicate keys of a date.
+    """Count a date's duplicate keys.
 
-    Exits 1 when there are any, 3 when the date has no rows to look at.
+    Exits 1 when there are any, 3 when the date has no rows.
     """
     from lib.consolidation.upkeep.duplicates import DuplicateCount, count_duplicates
     from lib.platform import connect
@@ -188,7 +189,7 @@ def duplicates(game_date: date, environment: str, as_json: bool) -> None:
         figures = {name: value for name, value in asdict(count).items() if name != "game_date" and value is not None}
         options.echo_json(options.dated(figures, game_date, platform.table.date_column))
     elif not counts:
-        click.echo(f"{game_date}: no rows, so nothing can be said about duplicates")
+        click.echo(f"{game_date}: no rows, so duplicates are unknown")
     else:
         columns = ", ".join(platform.table.rounded_columns)
         rounded = f"; {count.rounded_keys} when {columns} is rounded" if columns else ""

@@ -1,4 +1,4 @@
-"""Changes by command: repairs and a table's spec, planned and then applied; and the record of all changes."""
+"""Commands that plan and apply changes (repairs, a table's spec), and list all changes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def repair() -> None:
-    """Remove duplicates of a date, or put them back."""
+    """Remove a date's duplicates, or put them back."""
 
 
 @repair.command()
 @options.game_date
 @options.environment
 def plan(game_date: date, environment: str) -> None:
-    """Show what a repair would do, and the digest that approves it; change nothing."""
+    """Show what a repair would do, and the plan's digest. Changes nothing."""
     from lib.operations.changes.repair import Repair
     from lib.platform import connect
 
@@ -40,11 +40,11 @@ def plan(game_date: date, environment: str) -> None:
 
 @repair.command()
 @options.game_date
-@click.option("--plan", required=True, metavar="DIGEST", help="Of the plan that you looked at.")
-@click.option("--reason", required=True, help="Why; kept in the record of changes.")
+@click.option("--plan", required=True, metavar="DIGEST", help="Digest of the plan that you reviewed.")
+@click.option("--reason", required=True, help="Why; kept in the audit record.")
 @options.environment
 def apply(game_date: date, plan: str, reason: str, environment: str) -> None:
-    """Back up the rows of duplicate keys, and keep the newest of each."""
+    """Back up duplicate rows, and keep only the newest of each key."""
     from lib.operations.changes.repair import Repair
     from lib.platform import connect
 
@@ -59,7 +59,7 @@ def apply(game_date: date, plan: str, reason: str, environment: str) -> None:
 @options.reason
 @options.environment
 def undo(game_date: date, backup: str, plan: str | None, reason: str | None, environment: str) -> None:
-    """Put the rows of a backup back in place of those that a repair kept."""
+    """Restore the rows of a backup in place of those that a repair kept."""
     from lib.operations.changes.repair import UndoRepair
     from lib.platform import connect
 
@@ -71,7 +71,7 @@ def undo(game_date: date, backup: str, plan: str | None, reason: str | None, env
 
 @click.group()
 def fence() -> None:
-    """What the fence of the table records; and the fence as SQL, for tools of your own."""
+    """Show or change the table's fence, or print it as SQL."""
 
 
 fence.add_command(sql)
@@ -82,10 +82,11 @@ fence.add_command(sql)
 @options.reason
 @options.environment
 def spec(plan: str | None, reason: str | None, environment: str) -> None:
-    """Show or change what the table is consolidated by: date, key and active columns, and what supersedes.
+    """Show or change how the table is consolidated.
 
-    All consolidations of a table have to agree on it. To change it, change the settings
-    of every environment and service that consolidates the table, then apply the plan.
+    That is its date, key and active columns, and what supersedes, which all consolidations of a
+    table must agree on. First change the settings of every environment and service that
+    consolidates the table, then apply the plan.
     """
     from lib.operations.changes.spec_change import SpecChange
     from lib.platform import connect
@@ -101,7 +102,10 @@ def spec(plan: str | None, reason: str | None, environment: str) -> None:
 @options.environment
 @options.as_json
 def audit(environment: str, as_json: bool) -> None:
-    """Every change on record, newest first: who, when, why, and how it is undone."""
+    """List every recorded change, newest first.
+
+    Shows who made it, when and why, and how to undo it.
+    """
     from lib.consolidation.upkeep.audit import ActionStatus
     from lib.operations.changes.audit import changes, releases
     from lib.platform import connect
@@ -112,7 +116,7 @@ def audit(environment: str, as_json: bool) -> None:
         options.echo_json({"actions": [asdict(record) for record in known]})
         return
     if not known:
-        click.echo("No changes: nobody has released, repaired or undone anything.")
+        click.echo("No changes recorded.")
     for record in known:
         state = ActionStatus(record.status).words
         click.echo(
@@ -135,7 +139,18 @@ def show_or_apply(
     reason: str | None,
     as_json: bool = False,
 ) -> None:
-    """Show the plan; with a plan and a reason, do what it says. `words` are those of the command."""
+    """Show the plan, or apply it if a plan or a reason is given.
+
+    Args:
+        platform: Where the action would be applied.
+        action: The change.
+        words: The command without `--plan` and `--reason`, for the next step.
+        parameter: The option that names the target, for error messages.
+        target: What would be changed.
+        plan: Digest of the approved plan, if given.
+        reason: Why, if given.
+        as_json: Print one JSON object.
+    """
     approved, why = (plan or "").strip(), (reason or "").strip()
     if approved or why:
         apply_plan(platform, action, parameter, target, approved, why, as_json=as_json)
@@ -144,7 +159,14 @@ def show_or_apply(
 
 
 def show_plan(platform: Platform, action: Action, words: tuple[str, ...], *, as_json: bool = False) -> None:
-    """What the action would do, and the command that does it. Changes nothing."""
+    """Print what the action would do and the command that does it; change nothing.
+
+    Args:
+        platform: Where the action would be applied.
+        action: The change.
+        words: The command without `--plan` and `--reason`.
+        as_json: Print one JSON object.
+    """
     from lib.operations.changes.plan import WHY
     from lib.operations.changes.signed_approval import offer
 
@@ -176,23 +198,23 @@ def _facts(plan: Plan) -> dict[str, Any]:
 
 
 def offer_data(offered: PlanCommands) -> dict[str, str]:
-    """The digest, until when it holds, and the commands; ready for JSON."""
+    """Return the plan's digest, its expiry time and the next commands, ready for JSON."""
     approve = {"approve": offered.approve} if offered.approve else {}
     holds_until = offered.digest.expires_at.isoformat()
     return {"plan": offered.digest.text, "holds_until": holds_until, **approve, "next": offered.following}
 
 
 def echo_offer(offered: PlanCommands) -> None:
-    """The same for people."""
+    """Print the plan's digest, its expiry time and the next commands."""
     digest = offered.digest
-    click.echo(f"Nothing was changed. The plan holds until {digest.expires_at:%Y-%m-%d %H:%M} UTC: {digest.text}")
+    click.echo(f"Nothing was changed. This plan is valid until {digest.expires_at:%Y-%m-%d %H:%M} UTC: {digest.text}")
     if offered.approve:
-        click.echo(f"Have it approved by a person, at a terminal: {offered.approve}")
+        click.echo(f"A person approves it at a terminal: {offered.approve}")
     click.echo(f"Next: {offered.following}")
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """What it would do, what it risks, and what it rests on; for a terminal."""
+    """Yield what the plan would do, its risks, and the facts it is based on, for a terminal."""
     yield printable(f"It would {plan.summary}.")
     for caution in plan.cautions:
         yield f"{styled_verdict(caution.verdict)}  {printable(f'{caution.name}: {caution.summary}')}"
@@ -203,7 +225,17 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 def apply_plan(
     platform: Platform, action: Action, parameter: str, target: str, plan: str, reason: str, *, as_json: bool = False
 ) -> None:
-    """Do what the approved plan says; `parameter` is the option that names the target, for messages."""
+    """Apply the approved plan.
+
+    Args:
+        platform: Where it is applied.
+        action: The change.
+        parameter: The option that names the target, for error messages.
+        target: What is changed.
+        plan: Digest of the approved plan.
+        reason: Why; kept in the audit record.
+        as_json: Print one JSON object.
+    """
     from lib.operations.changes.action import carry_out
     from lib.operations.changes.plan import Approval
 
@@ -211,7 +243,7 @@ def apply_plan(
     found = carry_out(platform, action, approval)
     if as_json:
         check = found.checks[0].as_data()
-        # Broken off, it may or may not have taken effect.
+        # An interrupted change may or may not have taken effect.
         options.echo_json({"changed": None if check["verdict"] == "UNKNOWN" else True, "target": target, **check})
         exit_as(found)
     else:

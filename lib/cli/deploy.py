@@ -1,4 +1,4 @@
-"""Commands that write what other engines need to run the schedule; they call none of them."""
+"""Commands that write the files with which other schedulers run the schedule; they call none of them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def deploy() -> None:
 
 def _target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--image", required=True, help="The container image, as you pushed it."),
+        click.option("--image", required=True, help="The pushed container image."),
         click.option(
             "--outputs", envvar="RUNBOOK_OUTPUTS", required=True, metavar="URL", help="The archive: gs://bucket/prefix."
         ),
         click.option(
-            "--service-account", metavar="EMAIL", help="Whom the jobs run as.  [default: runbooks@ the project]"
+            "--service-account", metavar="EMAIL", help="Account that the jobs run as.  [default: runbooks@PROJECT]"
         ),
         click.option(
             "--output", type=click.Path(path_type=Path, file_okay=False), help="A folder.  [default: deploy/ENV]"
@@ -42,9 +42,10 @@ def _target_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @deploy.command("cloud-run")
 @_target_options
 def cloud_run(image: str, outputs: str, service_account: str | None, output: Path | None, environment: str) -> None:
-    """Write a Cloud Run job and a Cloud Scheduler job for each entry of the schedule.
+    """Write the schedule as Cloud Run and Scheduler jobs.
 
-    Prints the commands that create or update them, as a shell script.
+    For each entry, writes a Cloud Run job and a Cloud Scheduler job. Prints a shell script that
+    creates or updates them.
     """
     from lib.deploy.cloud_run_jobs import scheduled
     from lib.deploy.entries import entries_of
@@ -57,7 +58,7 @@ def cloud_run(image: str, outputs: str, service_account: str | None, output: Pat
 @deploy.command("cloud-run-backfill")
 @click.argument("name")
 @click.option("--over", required=True, metavar="DATES", help="As in `runbook run`.")
-@click.option("--tasks", default=10, show_default=True, type=click.IntRange(1, 100), help="Containers at once.")
+@click.option("--tasks", default=10, show_default=True, type=click.IntRange(1, 100), help="Containers in parallel.")
 @options.assignments
 @options.timeout_seconds
 @_target_options
@@ -73,9 +74,9 @@ def cloud_run_backfill(
     output: Path | None,
     environment: str,
 ) -> None:
-    """Write a Cloud Run job whose tasks share the dates of a backfill of NAME.
+    """Write a Cloud Run job that runs NAME for many dates.
 
-    Prints the commands that create and start it, as a shell script.
+    Its tasks share the dates. Prints a shell script that creates and starts it.
     """
     from lib.deploy.cloud_run_jobs import over_dates
     from lib.runbooks.catalogue import find_runbook
@@ -88,11 +89,11 @@ def cloud_run_backfill(
 
 
 @deploy.command()
-@click.option("--command", default="runbook", show_default=True, help="How a worker calls it.")
+@click.option("--command", default="runbook", show_default=True, help="How a worker calls `runbook`.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file.  [default: standard output]")
 @options.environment
 def airflow(command: str, output: Path | None, environment: str) -> None:
-    """Write the schedule as Airflow DAGs: one Python file for the folder of DAGs."""
+    """Write the schedule as Airflow DAGs, in one Python file."""
     from lib.deploy.airflow import dag_file
     from lib.deploy.entries import entries_of
     from lib.schedule.settings import load_schedule

@@ -1,4 +1,4 @@
-"""Commands on dialects: what is understood of lines that services wrote."""
+"""Commands on dialects, which parse the log lines of services."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _ORIGINS = {"merge": "the MERGE's start", "start": "before the lock"}
 
 @click.group()
 def dialect() -> None:
-    """How services write their log lines (params/dialects)."""
+    """Test the dialects that parse services' log lines."""
 
 
 @dialect.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @options.environment
 def test(file: Path, environment: str) -> None:
-    """Show line by line what is understood of the log lines in FILE.
+    """Show how log lines are parsed, and which runs they make up.
 
-    FILE holds JSON lines, what `gcloud logging read --format=json` prints, or plain text. Lines that speak
-    neither of the lock, nor a MERGE, nor staging are only counted. Exits 0 when all others are understood,
-    1 when one is not, 2 when the file cannot be read. The runs that the lines make are shown last.
+    FILE holds JSON lines, the output of `gcloud logging read --format=json`, or plain text. Dialects are in
+    params/dialects. Lines about anything but the lock, a MERGE or staging are only counted. Exits 0 when all
+    other lines are understood, 1 when one is not, 2 when the file cannot be read.
     """
     from lib.environment import load_environment
     from lib.operations.logs.dialects import load_dialects
@@ -48,12 +48,12 @@ def test(file: Path, environment: str) -> None:
     export = read_export(file, without_time=datetime.fromtimestamp(0, UTC))
     if not export.entries:
         why = f": {export.unread[0].place}: {export.unread[0].why}" if export.unread else ""
-        raise UserError(f"{file} holds no log line{why}")
+        raise UserError(f"{file} contains no log lines{why}")
     counted: Counter[str] = Counter()
     for entry in export.entries:
         event = dialects.event(entry)
         if event is None and not speaks_of_it(entry.message):
-            counted["of something else"] += 1
+            counted["about something else"] += 1
             continue
         counted["understood" if event else "not understood"] += 1
         click.echo(f"{event.kind if event else _NOT_READ:{_WIDTH}}  {_read(event)}{printable(entry.message)[:400]}")
@@ -67,7 +67,7 @@ def test(file: Path, environment: str) -> None:
 
 
 def _read(event: Event | None) -> str:
-    """``[batch=b, date=2026-01-17] ``: what is read from the line."""
+    """Return ``[batch=b, date=2026-01-17] ``: the values parsed from the line."""
     if event is None:
         return ""
     values = {
@@ -85,22 +85,22 @@ def _read(event: Event | None) -> str:
 
 
 def _described(run: Consolidation) -> str:
-    """``batch b of 2026-01-17, completed, waited 0.3 s for the lock, MERGE 8.2 s, as a1 or a2 writes``"""
+    """Return ``batch b of 2026-01-17, completed, waited 0.3 s for the lock, MERGE 8.2 s, dialect a1 or a2``."""
     from lib.words.quantities import spoken_seconds
 
-    said = [f"batch {run.batch_id or 'not named'} of {run.likely_game_date or 'an unknown date'}"]
-    said.append(run.progress(run.last_at, 0).value if run.failure is None else run.failure.in_words)
+    parts = [f"batch {run.batch_id or 'not named'} of {run.likely_game_date or 'an unknown date'}"]
+    parts.append(run.progress(run.last_at, 0).value if run.failure is None else run.failure.in_words)
     if run.lock_wait_seconds is not None:
-        said.append(f"waited {spoken_seconds(run.lock_wait_seconds)} for the lock")
+        parts.append(f"waited {spoken_seconds(run.lock_wait_seconds)} for the lock")
     if run.merge_seconds is not None:
-        said.append(f"MERGE {spoken_seconds(run.merge_seconds)}")
+        parts.append(f"MERGE {spoken_seconds(run.merge_seconds)}")
     most = max(run.dialects.values())
     names = [name for name, lines in run.dialects.items() if lines == most]
-    return ", ".join([*said, f"as {' or '.join(names)} writes"])
+    return ", ".join([*parts, f"dialect {' or '.join(names)}"])
 
 
 def _since(event: Event) -> str:
-    """From when the duration counts; where dialects differ, the other lines of its run decide."""
+    """Return where the duration starts; if dialects differ, the other lines of the run decide."""
     by_origin: dict[str, list[str]] = {}
     for name, origin in event.counts_from.items():
         by_origin.setdefault(_ORIGINS[origin], []).append(name)

@@ -1,4 +1,4 @@
-"""Commands on an environment: what it lacks, what its services logged, whether its channels work."""
+"""Commands that check an environment, read its services' logs, and test its notification channels."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lib.errors import Unavailable, UserError
 @options.environment
 @options.as_json
 def doctor(environment: str, as_json: bool) -> None:
-    """Report what an environment lacks, with the command that adds it.
+    """Report what an environment lacks, and how to add it.
 
-    Only looks. Exits 0 when nothing is in the way of a runbook, 1 when something is
-    missing, 3 when something could not be looked at.
+    Read-only. Exits 0 when runbooks can run, 1 when something is missing, 3 when something
+    could not be checked.
     """
     from lib.operations.doctor import examine
     from lib.platform import connect
@@ -35,12 +35,12 @@ def doctor(environment: str, as_json: bool) -> None:
 @click.command()
 @click.argument("service")
 @click.option("--errors", is_flag=True, help="Only error lines.")
-@click.option("--any", "any_line", is_flag=True, help="Every line, not only those of the lock and the consolidation.")
+@click.option("--any", "any_line", is_flag=True, help="All lines, not only those about the lock or a consolidation.")
 @click.option("--hours", default=24.0, show_default=True, type=options.NumberRange(min=0, max=24 * 400, min_open=True))
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(min=1), help="Only the newest lines.")
 @options.environment
 def logs(service: str, errors: bool, any_line: bool, hours: float, limit: int, environment: str) -> None:
-    """What SERVICE logged about the lock, the MERGE and the validation; oldest first."""
+    """Show what SERVICE logged about consolidations, oldest first."""
     from lib.operations.logs.dialects import load_dialects
     from lib.operations.logs.lines import ERROR_WORDS, is_error
     from lib.platform import connect
@@ -58,22 +58,22 @@ def logs(service: str, errors: bool, any_line: bool, hours: float, limit: int, e
         at = local_time(entry.timestamp, platform.environment.timezone)
         click.echo(f"{at}  {entry.instance or '-':24}  {printable(entry.message)}")
     if not entries:
-        click.echo("No such line; --any shows every line.", err=True)
+        click.echo("No matching lines; --any shows all lines.", err=True)
 
 
 @click.group()
 def notify() -> None:
-    """Try the channels that verdicts are sent to."""
+    """Test the channels that receive verdicts."""
 
 
 @notify.command()
 @options.environment
 def test(environment: str) -> None:
-    """Send a message to every channel of an environment.
+    """Send a test message to every channel of an environment.
 
-    Exits 0 when all took it, 3 when one did not.
+    Exits 0 when all accepted it, 3 when one did not.
     """
-    import apprise  # noqa: F401 - without it each delivery would fail, in a process of its own
+    import apprise  # noqa: F401 - report a missing extra here, not from each delivery's own process
 
     from lib.environment import load_environment, redactor_of
     from lib.runbooks.notification import Message, alert_key, send
@@ -83,12 +83,12 @@ def test(environment: str) -> None:
     channels = settings.notifications.channels
     if not channels:
         raise UserError(f"environment {environment} has no notifications.channels; see params/environments")
-    text = "Somebody tried whether this channel works."
+    text = "Someone is testing this channel."
     message = Message(f"A test from {environment}", text, Verdict.PASS, alert_key(environment, "test"))
     timeout_seconds = settings.notifications.timeout_seconds
     sent = send(message, channels, redactor_of(settings), timeout_seconds=timeout_seconds)
     for line in sent:
         click.echo(printable(line))
-    failed = [line for line in sent if not line.startswith("told ")]
+    failed = [line for line in sent if not line.startswith("notified ")]
     if failed:
         raise Unavailable(f"{len(failed)} of {len(sent)} channels could not be notified")

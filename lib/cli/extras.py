@@ -1,4 +1,4 @@
-"""Which extra of this package a command lacks, in an installation of the core alone."""
+"""Find the extra that a command needs and that is not installed."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 from importlib import metadata
 
 _DISTRIBUTION = "consolidation-runbooks"
-# Almost every command needs the first; the others are named where it is a package of theirs that is missing.
+# Almost every command needs the first. Another one is named only if the missing package belongs to it.
 _EXTRAS = ("runbooks", "metrics", "lab", "mcp")
 _OURS = ("lib", "rehearsal")
 _REQUIREMENT = re.compile(r"""([\w.-]+).*;.*\bextra == ['"](\w+)['"]""", re.ASCII)
 
 
 def missing_extra(error: ImportError) -> str:
-    """What to install, in one line; empty when the extras are there, so that the error is a fault of ours."""
+    """Return one line saying what to install; empty if all extras are installed, so that the error is a bug."""
     missing = (error.name or "lib").partition(".")[0]
     if missing in _OURS:
         return ""
     try:
         requirements = metadata.requires(_DISTRIBUTION) or []
-    except metadata.PackageNotFoundError:  # on the search path, and not installed
+    except metadata.PackageNotFoundError:  # on the search path but not installed
         return ""
     found = [match.groups() for match in map(_REQUIREMENT.match, requirements) if match]
     needed = []

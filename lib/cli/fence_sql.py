@@ -1,4 +1,4 @@
-"""`runbook fence sql`: a consolidation as a script, for pipelines that this library does not run."""
+"""`runbook fence sql`: a consolidation as an SQL script, for pipelines that do not use this library."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _TYPES = (
 
 @click.command()
 @click.option("--table", metavar="DATASET.TABLE", help="The table that rows are merged into.")
-@click.option("--key", metavar=_LISTED, help="Columns that tell the rows of one date apart.")
-@click.option("--date", metavar="COLUMN", help="Column with the date that a row belongs to.")
+@click.option("--key", metavar=_LISTED, help="Columns that identify a row within its date.")
+@click.option("--date", metavar="COLUMN", help="Column with a row's date.")
 @click.option("--columns", metavar="NAME:TYPE[,..]", help="All columns of the table, in BigQuery's types.")
-@click.option("--env", "environment", metavar="NAME", help="Instead of --columns: where to look them up.")
+@click.option("--env", "environment", metavar="NAME", help="Instead of --columns: look them up in this environment.")
 @click.option("--staging", metavar="DATASET.TABLE", help="The table with the new rows.  [default: staged_TABLE]")
-@click.option("--newest-first", metavar=_LISTED, help="Columns that tell which of two staged rows is newer.")
-@click.option("--active", metavar="COLUMN", help="BOOL column that says whether a row counts.")
-@click.option("--timezone", metavar="ZONE", help="The zone in which a TIMESTAMP is of a date.  [default: UTC]")
+@click.option("--newest-first", metavar=_LISTED, help="Columns that decide which of two staged rows is newer.")
+@click.option("--active", metavar="COLUMN", help="BOOL column that marks rows that count.")
+@click.option("--timezone", metavar="ZONE", help="Time zone that gives a TIMESTAMP its date.  [default: UTC]")
 @click.option(
-    "--dialect", type=click.Choice(["bigquery", "duckdb"]), help="[default: bigquery, or that of --env's warehouse]"
+    "--dialect", type=click.Choice(["bigquery", "duckdb"]), help="[default: that of --env's warehouse, or bigquery]"
 )
 def sql(
     table: str | None,
@@ -50,17 +50,18 @@ def sql(
     timezone: str | None,
     dialect: str | None,
 ) -> None:
-    """Print fence, MERGE, checks and ledger as one script, for dbt, SQLMesh, dlt or cron.
+    """Print a consolidation as one SQL script, with its fence.
 
-    A script and `runbook consolidate` keep each other out. With --env alone it is for the
-    environment's table, with its settings. docs/FENCE_SQL.md shows how to run it.
+    For dbt, SQLMesh, dlt or cron: fence, MERGE, checks and ledger entry. The script and
+    `runbook consolidate` are fenced against each other. With --env alone, it is for the
+    environment's own table and settings. docs/FENCE_SQL.md shows how to run it.
     """
     from lib.consolidation.identifiers import TableName
     from lib.consolidation.printed_script import printed_script
     from lib.platform import connect
 
     if bool(columns) == bool(environment):
-        raise UserError("give the table's columns, --columns order_id:STRING,..., or --env ENVIRONMENT to look them up")
+        raise UserError("give either --columns order_id:STRING,... or --env ENVIRONMENT, which looks the columns up")
     platform = connect(environment) if environment else None
     given = {
         "table": table and TableName.parse(table),
@@ -73,8 +74,8 @@ def sql(
     settings = {name: value for name, value in given.items() if value is not None}
     spec, found = _table(settings, platform, columns or "")
     staged = TableName.parse(staging) if staging else spec.table.sibling(f"staged_{spec.table.table}")
-    if str(staged).lower() == str(spec.table).lower():  # DuckDB takes both for one table
-        raise UserError(f"--staging: {staged} is the table that rows are merged into; name another one")
+    if str(staged).lower() == str(spec.table).lower():  # DuckDB ignores case in names
+        raise UserError(f"--staging: {staged} is the table that rows are merged into; give another one")
     script = printed_script(spec, found, staged)
     if (dialect or _dialect_of(platform)) == "duckdb":
         from lib.embedded.printed_script import duckdb_script
@@ -97,13 +98,13 @@ def _dialect_of(platform: Platform | None) -> str:
 def _table(
     settings: Mapping[str, Any], platform: Platform | None, columns: str
 ) -> tuple[TableSpec, tuple[Column, ...]]:
-    """The table and its columns."""
+    """Return the table's spec and its columns."""
     if platform and settings.get("table") in (None, platform.table.table):
         spec = replace(platform.table, **settings)
         if spec.identity != platform.table.identity:
             raise UserError(
-                f"{spec.table} is consolidated with [{platform.table.identity}] in {platform.name}, and not with "
-                f"[{spec.identity}]: two writers that differ in this would not notice each other; leave it out"
+                f"{spec.table} is consolidated with [{platform.table.identity}] in {platform.name}, not with "
+                f"[{spec.identity}]: writers that differ in this are not fenced against each other; leave it out"
             )
         return spec, platform.warehouse.columns(spec.table)
     from lib.consolidation.dates import DateType
@@ -111,17 +112,17 @@ def _table(
 
     options = {"table": "--table", "key_columns": "--key", "date_column": "--date"}
     if missing := [option for name, option in options.items() if not settings.get(name)]:
-        raise UserError(f"{' and '.join(missing)}: missing; or give --env alone, for the environment's own table")
+        raise UserError(f"{' and '.join(missing)}: missing; for the environment's own table, give --env alone")
     found = platform.adapters.metered_warehouse.columns(settings["table"]) if platform else _columns(columns)
     types = {column.name: column.type for column in found}
     date_type = types.get(settings["date_column"])
-    # A column of another type is refused with the other faults of the settings.
+    # A column of another type is reported later, with the other faults in the settings.
     dated: dict[str, Any] = {"date_type": date_type} if date_type in get_args(DateType) else {}
     return TableSpec(**settings, **dated), found
 
 
 def _columns(text: str) -> tuple[Column, ...]:
-    """Of ``order_id:STRING,price:NUMERIC(10,2)``."""
+    """Parse ``order_id:STRING,price:NUMERIC(10,2)``."""
     from lib.consolidation.identifiers import plain_identifier
     from lib.consolidation.warehouse import Column
 
@@ -131,9 +132,9 @@ def _columns(text: str) -> tuple[Column, ...]:
         element = found[2].removeprefix("ARRAY<").removesuffix(">") if found else ""
         if not found or element not in _TYPES:
             types = ", ".join([*_TYPES, "ARRAY<TYPE>"])
-            raise UserError(f"--columns: {part.strip()!r:.80} is not NAME:TYPE; types are {types}")
+            raise UserError(f"--columns: {part.strip()!r:.80} is not NAME:TYPE; TYPE is one of {types}")
         name = plain_identifier(found[1], "--columns: column name")
         if name.lower() in columns:
-            raise UserError(f"--columns: {name} is there twice")
+            raise UserError(f"--columns: {name} is listed twice")
         columns[name.lower()] = Column(name, found[2])
     return tuple(columns.values())

@@ -1,4 +1,4 @@
-"""Commands that bring an incident from elsewhere to this machine: exports of logs, and of the table."""
+"""Commands that import an incident's exported logs and table rows, to investigate it on this machine."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ files = click.argument("files", nargs=-1, required=True, metavar="FILE...", type
 
 @click.group("import")
 def imports() -> None:
-    """Bring exports of Cloud Logging and BigQuery onto this machine, to look into an incident here."""
+    """Import exported logs and rows, to investigate them locally."""
 
 
 @imports.command()
 @files
-@click.option("--service", help="Whose lines they are that name no service; the coordinator's if left out.")
+@click.option("--service", help="Service of lines that do not name one.  [default: the coordinator]")
 @options.environment
 @options.as_json
 def logs(files: tuple[Path, ...], service: str | None, environment: str, as_json: bool) -> None:
-    """Add the lines of FILE... to the logs: `gcloud logging read --format=json`, JSON lines or plain text.
+    """Add the lines of FILE... to the logs.
 
-    A line that is there already is not added again. What cannot be read is named; exits 2 only if nothing could be.
+    FILE holds the output of `gcloud logging read --format=json`, JSON lines or plain text. Lines that were imported
+    before are skipped. Unreadable lines are listed; exits 2 only if no line can be read.
     """
     from lib.embedded.log_import import import_logs
 
@@ -62,7 +63,7 @@ def logs(files: tuple[Path, ...], service: str | None, environment: str, as_json
             }
         )
         return
-    for line in _said_of_logs(platform, done, service):
+    for line in _log_summary(platform, done, service):
         click.echo(printable(line))
 
 
@@ -71,9 +72,10 @@ def logs(files: tuple[Path, ...], service: str | None, environment: str, as_json
 @options.environment
 @options.as_json
 def rows(files: tuple[Path, ...], environment: str, as_json: bool) -> None:
-    """Fill the empty main table with FILE..., a table's export (.parquet, .jsonl): all files or none.
+    """Load FILE..., a table's export, into the empty main table.
 
-    A table that is missing, or the empty one that this platform starts with, is made with the columns of the files.
+    Files are .parquet or .jsonl; either all are loaded or none. If the table is missing, or is still the empty
+    default table, it is created with the columns of the files.
     """
     from lib.embedded.adapters import MAIN_TABLE
     from lib.embedded.duckdb_warehouse import DuckdbWarehouse
@@ -114,38 +116,38 @@ def _embedded(environment: str, source: str) -> Platform:
 
     if load_environment(environment).platform != "embedded":
         raise UserError(
-            f"environment {environment} is on Google Cloud, where runbooks read {source} itself; "
-            "import into an embedded one, such as --env local"
+            f"environment {environment} is on Google Cloud, where runbooks read {source} directly; "
+            "import into an embedded environment, such as --env local"
         )
     return connect(environment)
 
 
 def _unread(unread: Sequence[UnreadLine]) -> list[str]:
-    said = [f"not read: {one}" for one in unread[:_MOST_SHOWN]]
-    more = len(unread) - len(said)
-    return [*said, f"not read: {more:,} more"] if more else said
+    shown = [f"not read: {line}" for line in unread[:_MOST_SHOWN]]
+    more = len(unread) - len(shown)
+    return [*shown, f"not read: {more:,} more"] if more else shown
 
 
-def _said_of_logs(platform: Platform, done: LogImport, service: str) -> list[str]:
+def _log_summary(platform: Platform, done: LogImport, service: str) -> list[str]:
     from lib.words.dates import local_time
 
     zone = platform.environment.timezone
-    said = [
-        f"{name}: {counted(lines.added, 'line')} added, {lines.known:,} were there already; "
+    summary = [
+        f"{name}: {counted(lines.added, 'line')} added, {lines.known:,} already known; "
         f"{local_time(lines.first, zone)} to {local_time(lines.last, zone)}"
         for name, lines in done.services.items()
     ]
     if done.doubled:
-        said.append(f"{counted(done.doubled, 'entry', 'is')} in a file more than once; each counts once")
+        summary.append(f"{counted(done.doubled, 'entry', 'is')} in a file more than once; each counts once")
     if done.without_service:
-        said.append(
-            f"{counted(done.without_service, 'line', 'names')} no service: taken for {service}'s (--service NAME)"
+        summary.append(
+            f"{counted(done.without_service, 'line', 'names')} no service: attributed to {service} (--service NAME)"
         )
     if done.unread:
-        said.append(f"{counted(len(done.unread), 'line')} could not be read")
+        summary.append(f"{counted(len(done.unread), 'line')} could not be read")
     newest = max(lines.last for lines in done.services.values()) + timedelta(seconds=1)
     look = platform.commands.run("day1_monitoring")
     return [
-        *said,
+        *summary,
         f"Next, as of the newest line: RUNBOOK_NOW={shlex.quote(newest.isoformat(timespec='seconds'))} {look}",
     ]

@@ -1,4 +1,4 @@
-"""`runbook init`: from a file or a table to a project with its first verdict."""
+"""`runbook init`: create a project, with its first verdict, from a file or a table."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from lib.projects.sample import Sample
 
 _LISTED = "COLUMN[,..]"
-_KEY = "Columns that tell the rows of one date apart"
-_DATE = "Column with the date that a row belongs to"
-_NEWEST = "Columns with the time at which a row was written, the deciding one first"
-_ACTIVE = "BOOL column that says whether a row counts"
+_KEY = "Columns that identify a row within its date"
+_DATE = "Column with a row's date"
+_NEWEST = "Columns with the time a row was written, most significant first"
+_ACTIVE = "BOOL column that marks rows that count"
 _PURPOSE = {"--key": _KEY, "--date": _DATE, "--newest-first": _NEWEST, "--active": _ACTIVE}
 
 
 @click.command()
 @click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--from", "file", type=click.Path(path_type=Path), help="Rows to begin with: .csv, .parquet or .jsonl.")
-@click.option("--from-table", metavar="PROJECT.DATASET.TABLE", help="A table of BigQuery instead; it is only read.")
+@click.option("--from", "file", type=click.Path(path_type=Path), help="Rows to start from: .csv, .parquet or .jsonl.")
+@click.option("--from-table", metavar="PROJECT.DATASET.TABLE", help="A BigQuery table instead; it is only read.")
 @click.option("--table", metavar="SCHEMA.TABLE", help="The table that batches are merged into.")
 @click.option("--key", metavar=_LISTED, help=f"{_KEY}.")
 @click.option("--date", metavar="COLUMN", help=f"{_DATE}.")
 @click.option("--newest-first", metavar=_LISTED, help=f"{_NEWEST}.")
 @click.option("--active", metavar="COLUMN", help=f"{_ACTIVE}; empty: all rows count.")
-@click.option("--timezone", metavar="ZONE", help="The zone in which a date is a day, such as Europe/Berlin.")
+@click.option("--timezone", metavar="ZONE", help="Time zone of the dates, such as Europe/Berlin.")
 @click.option(
-    "--location", default="", metavar="REGION", help="Of --from-table: where BigQuery keeps it, such as europe-west1."
+    "--location", default="", metavar="REGION", help="BigQuery location of --from-table, such as europe-west1."
 )
 @click.option("--env", "name", metavar="NAME", help="The environment's name.  [default: local, or production]")
 @click.option("--yes", is_flag=True, help="Accept every guess.")
@@ -59,20 +59,20 @@ def init(
     name: str | None,
     yes: bool,
 ) -> None:
-    """Make a project in FOLDER from the rows of a file, or of a table of BigQuery.
+    """Create a project in FOLDER from a file or a BigQuery table.
 
-    Shows what the table's columns are taken for, and why, and writes the settings. From a file it then makes the
-    table on this machine, stages and consolidates its newest date, and runs day1_monitoring. Overwrites nothing.
+    Guesses the role of each column, shows why, and writes the settings. With a file, it then creates the table on
+    this machine, stages and consolidates its newest date, and runs day1_monitoring. Existing files are not overwritten.
     """
     from lib.projects.plan import write_project
     from lib.words.dates import zone
 
     if (file is None) == (from_table is None):
-        raise UserError("name the rows to begin with: --from FILE, or --from-table PROJECT.DATASET.TABLE")
+        raise UserError("give the rows to start from: either --from FILE or --from-table PROJECT.DATASET.TABLE")
     named = {"--key": key, "--date": date, "--newest-first": newest_first, "--active": active}
     given = {option: _listed(text) for option, text in named.items() if text is not None}
     answers, clock = _Answers(yes, given), _Clock()
-    timezone = timezone or answers.word("--timezone", "the zone in which a date is a day", "UTC")
+    timezone = timezone or answers.word("--timezone", "the time zone of the dates", "UTC")
     zone(timezone)
     cloud_project, sample = (
         _cloud_rows(str(from_table), location, given, timezone) if file is None else ("", _file_rows(file, timezone))
@@ -93,10 +93,10 @@ def init(
 
 @dataclass(frozen=True)
 class _Answers:
-    """What the user said, says now, or leaves to the guesses.
+    """Answers from options, from prompts, or from accepted guesses.
 
     Attributes:
-        takes_guesses: Whether guesses are accepted unseen.
+        takes_guesses: Whether guesses are accepted without asking.
         given: Columns by option.
     """
 
@@ -104,7 +104,7 @@ class _Answers:
     given: Mapping[str, tuple[str, ...]]
 
     def choose(self, option: str, guess: Guess) -> tuple[str, ...]:
-        """The columns for an option that was not given.
+        """Return the columns for an option that was not given.
 
         Raises:
             UserError: There is no terminal to ask at.
@@ -114,19 +114,28 @@ class _Answers:
         if self.takes_guesses and (found or is_optional):
             return guess.columns
         if not sys.stdin.isatty() or self.takes_guesses:
-            guessed = f" {found} fits ({guess.evidence}); give it, or accept every guess by --yes" if found else ""
-            raise UserError(f"{option}: name the {_PURPOSE[option].lower()};{guessed or f' {guess.evidence}'}")
+            guessed = f" {found} fits ({guess.evidence}); give it, or accept every guess with --yes" if found else ""
+            raise UserError(f"{option}: give the {_PURPOSE[option].lower()};{guessed or f' {guess.evidence}'}")
         click.echo(printable(f"\n{_PURPOSE[option]}: {found or 'none found'} ({guess.evidence})"))
         nothing = "-" if is_optional else None
-        said = click.prompt(f"{option}{' (- for none)' if is_optional else ''}", default=found or nothing)
-        return _listed("" if said == nothing else said)
+        answer = click.prompt(f"{option}{' (- for none)' if is_optional else ''}", default=found or nothing)
+        return _listed("" if answer == nothing else answer)
 
     def word(self, option: str, purpose: str, default: str = "") -> str:
-        """One word that no column says."""
+        """Ask for a value that cannot be guessed from the columns.
+
+        Args:
+            option: The option that was not given.
+            purpose: What it is for, as in "give PURPOSE".
+            default: Used without a terminal; empty: there is none.
+
+        Raises:
+            UserError: There is no default, and no terminal to ask at.
+        """
         if default and (self.takes_guesses or not sys.stdin.isatty()):
             return default
         if not sys.stdin.isatty() or self.takes_guesses:
-            raise UserError(f"{option}: name {purpose}")
+            raise UserError(f"{option}: give {purpose}")
         return str(click.prompt(f"{option}, {purpose}", default=default or None)).strip()
 
 
@@ -141,7 +150,7 @@ def _file_rows(file: Path, timezone: str) -> Sample:
 
 
 def _cloud_rows(table: str, location: str, given: Mapping[str, tuple[str, ...]], timezone: str) -> tuple[str, Sample]:
-    """The Google Cloud project, and rows of the table's newest date."""
+    """Return the Google Cloud project and the rows of the table's newest date."""
     from lib.consolidation.identifiers import TableName
     from lib.consolidation.table_spec import TableSpec
     from lib.environment import Environment, GoogleSettings
@@ -150,8 +159,8 @@ def _cloud_rows(table: str, location: str, given: Mapping[str, tuple[str, ...]],
 
     project, *rest = table.rsplit(".", 2)
     if len(rest) != 2 or not project:
-        raise UserError(f"--from-table {table!r:.200}: write PROJECT.DATASET.TABLE")
-    # Only the table is read, whose columns are still to be found.
+        raise UserError(f"--from-table {table!r:.200} is not PROJECT.DATASET.TABLE")
+    # A placeholder: the table's columns are not known yet.
     unknown = TableSpec(TableName(*rest), key_columns=("key",), date_column="date")
     google = GoogleSettings(bigquery_location=location)
     environment = Environment("new", "google", project, timezone, unknown, google=google)
@@ -202,8 +211,8 @@ def _first_verdict(plan: ProjectPlan, sample: Sample, clock: _Clock) -> None:
     first = write_first_batch(platform, sample)
     result = first.result
     click.echo(
-        f"{platform.table.table}: {counted(first.past_rows, 'row')} of earlier dates as they are; of "
-        f"{result.game_date} {result.staged:,} staged = {result.inserted:,} inserted + "
+        f"{platform.table.table}: {counted(first.past_rows, 'row')} of earlier dates loaded as is; "
+        f"{result.game_date}: {result.staged:,} staged = {result.inserted:,} inserted + "
         f"{result.deduplicated:,} deduplicated"
     )
     clock.lap("table and first batch")
@@ -213,7 +222,7 @@ def _first_verdict(plan: ProjectPlan, sample: Sample, clock: _Clock) -> None:
     index = build_site(archive)
     clock.lap("day1_monitoring")
     echo_conclusion("day1_monitoring", run.record.verdict, run.record.headline, run.record.checks)
-    click.echo(f"\nThe report: {_link(archive.store.address(run.report))}\nAll runs:   {_link(index)}")
+    click.echo(f"\nReport:   {_link(archive.store.address(run.report))}\nAll runs: {_link(index)}")
 
 
 def _link(place: str) -> str:
@@ -221,7 +230,7 @@ def _link(place: str) -> str:
 
 
 class _Clock:
-    """Says what a step took."""
+    """Prints how long each step took."""
 
     def __init__(self) -> None:
         self._since = time.monotonic()

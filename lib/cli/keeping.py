@@ -1,4 +1,4 @@
-"""Commands that keep the archive: whether it is unaltered, a run once more, and what may go."""
+"""Commands that maintain the archive: verify it, rerun a run, prune old runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lib.cli import options
 from lib.cli.runs import echo_run
 from lib.cli.terminal import printable, styled_verdict
 from lib.errors import UserError
-from lib.words.nouns import agreeing, counted
+from lib.words.nouns import counted
 
 if TYPE_CHECKING:
     from lib.archive.verification import Verification
@@ -21,15 +21,22 @@ _SHA256_LENGTH = 64
 
 @click.command()
 @click.argument("run_id", required=False)
-@click.option("--head", "noted_head", default="", metavar="HASH", help="A head that you noted: it must still be there.")
-@click.option("--adopt", "adopts", is_flag=True, help="Put runs that the chain does not know on it, as they are now.")
+@click.option(
+    "--head",
+    "noted_head",
+    default="",
+    metavar="HASH",
+    help="A head you noted earlier: the chain must still contain it.",
+)
+@click.option("--adopt", "adopts", is_flag=True, help="Add runs that are missing from the chain, as they are now.")
 @click.option("--mend", "mends", is_flag=True, help="Record on the chain which of its entries a power loss has torn.")
 @options.as_json
 def verify(run_id: str | None, noted_head: str, adopts: bool, mends: bool, as_json: bool) -> None:
-    """Hold every file of every run, or of RUN_ID, to the archive's chain of hashes.
+    """Check all runs, or RUN_ID, against the chain of hashes.
 
-    Exits 0 when all is as it was sealed, 1 when not, 3 when it cannot be determined. Note the
-    head somewhere else: who can write the archive could rewrite the whole chain.
+    Every file is compared. Exits 0 when nothing has changed, 1 when something has, 3 when it
+    cannot be determined. Keep the head elsewhere: anyone who can write to the archive could
+    rewrite the whole chain.
     """
     from lib.archive.archive import Archive
     from lib.archive.chain import Chain
@@ -37,7 +44,7 @@ def verify(run_id: str | None, noted_head: str, adopts: bool, mends: bool, as_js
     from lib.archive.verification import verify as look
 
     if noted_head and (len(noted_head) != _SHA256_LENGTH or set(noted_head) - set("0123456789abcdef")):
-        raise UserError(f"{noted_head!r:.80} is no head; write the 64 digits that an earlier verify printed")
+        raise UserError(f"{noted_head!r:.80} is not a head; give the 64 digits that an earlier verify printed")
     archive = Archive()
     place = archive.place(run_id) if run_id is not None else ""
     for sequence in Chain(archive.store).mend() if mends else ():
@@ -72,11 +79,11 @@ def _show(found: Verification) -> None:
         click.echo(f"{fault.kind:<16}  {printable(fault.place or 'the chain')}: {printable(fault.text)}")
     for line in found.mended:
         click.echo(f"{'mended':<16}  the chain: {printable(line)}")
-    told = (
-        f"{counted(found.unchanged, 'run', 'is')} as sealed, {found.running} "
-        f"{agreeing(found.running, 'has')} not ended, {found.removed} {agreeing(found.removed, 'was')} removed"
+    summary = (
+        f"{counted(found.unchanged, 'run')} unchanged, {found.running} still running, {found.removed} removed, "
+        f"{counted(len(found.faults), 'fault')}"
     )
-    click.echo(f"{styled_verdict(found.verdict)}  {told}; {len(found.faults)} faults")
+    click.echo(f"{styled_verdict(found.verdict)}  {summary}")
     click.echo(f"Head of {counted(found.head.sequence, 'entry')}: {found.head.sha256}")
 
 
@@ -85,9 +92,10 @@ def _show(found: Verification) -> None:
 @options.timeout_seconds
 @options.as_json
 def rerun(run_id: str, timeout_seconds: float, as_json: bool) -> None:
-    """Run RUN_ID again: its parameters, its environment, and the moment that it looked from.
+    """Run RUN_ID again, as of the same point in time.
 
-    One that approved a change is refused: a change is asked for anew. Exits as `runbook run`.
+    Its parameters and environment are the same. Refused if it approved a change: a change needs a new approval. Exits
+    like `runbook run`.
     """
     from lib.archive.archive import Archive
     from lib.runbooks.catalogue import find_runbook
@@ -109,18 +117,18 @@ def rerun(run_id: str, timeout_seconds: float, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--older-than-days", type=click.IntRange(0, 36_500), help="Only runs that started longer ago.")
-@click.option("--keep-last", type=click.IntRange(0), help="Keep so many runs of each runbook and environment.")
-@click.option("--apply", "applies", is_flag=True, help="Remove them; without it they are only shown.")
+@click.option("--older-than-days", type=click.IntRange(0, 36_500), help="Only runs that are older.")
+@click.option("--keep-last", type=click.IntRange(0), help="Keep this many runs of each runbook and environment.")
+@click.option("--apply", "applies", is_flag=True, help="Remove the runs, rather than only list them.")
 @options.as_json
 def prune(older_than_days: int | None, keep_last: int | None, applies: bool, as_json: bool) -> None:
-    """Show or remove old runs, folders of runs that never began, and what is left of removals that were cut short.
+    """Show or remove old runs.
 
-    The chain keeps that a run was there. Of each runbook and environment the newest run, the
-    last FAIL and the last PASS stay, and so does what is running, damaged or not sealed yet.
-    With neither --older-than-days nor --keep-last no run that began is removed, except for
-    the rest of one whose removal was cut short. Age counts from the newest run's start, in
-    case the clock is ahead.
+    Without --older-than-days and --keep-last, only folders of runs that never began and the rest
+    of interrupted removals. The newest run, the last FAIL and the last PASS of each runbook and
+    environment stay, and so do runs that are running, damaged or not sealed yet. The chain keeps
+    a record of every removed run. Age counts from the newest run's start, in case the clock is
+    ahead.
     """
     from lib.archive.archive import Archive
     from lib.archive.record import utc_now
@@ -139,7 +147,7 @@ def prune(older_than_days: int | None, keep_last: int | None, applies: bool, as_
         data = {"removed": found.old, "ended": found.half_removed, "never_began": found.never_began}
         options.echo_json({"applied": applies, **data})
         return
-    for places, note in ((found.half_removed, "removal was cut short"), (found.never_began, "never began")):
+    for places, note in ((found.half_removed, "removal was interrupted"), (found.never_began, "never began")):
         for place in places:
             click.echo(f"{printable(place)}  ({note})")
     for place in found.old:

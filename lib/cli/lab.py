@@ -1,4 +1,4 @@
-"""`runbook lab`: the notebooks in JupyterLab."""
+"""`runbook lab`: open the notebooks in JupyterLab."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from lib.cli.terminal import printable
 
 @click.command()
 @options.environment
-@click.option("--port", type=click.IntRange(1, 65_535), help="By default the first free one from 8888 on.")
-@click.option("--no-browser", is_flag=True, help="Only print its address.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="[default: the first free port from 8888]")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
 def lab(environment: str, port: int | None, no_browser: bool) -> None:
-    """Open working copies of the notebooks in JupyterLab, on a page that says where to begin.
+    """Open working copies of the notebooks in JupyterLab.
 
-    The copies are outside git, in lab/ENV of the state folder (.runbook, RUNBOOK_HOME). One that you changed is kept.
+    A start page lists them. The copies are outside git, in lab/ENV of the state folder (.runbook or RUNBOOK_HOME).
+    Copies you changed are kept.
     """
     for needed in ("jupyterlab", "ipywidgets", "ipylab"):
-        import_module(needed)  # what is missing is named before anything is written
+        import_module(needed)  # report a missing package before anything is written
 
     from lib.environment import load_environment
     from lib.workbench.lab.folder import START, lab_folder, prepare
@@ -40,4 +41,4 @@ def lab(environment: str, port: int | None, no_browser: bool) -> None:
     click.echo(f"Working copies: {printable(str(folder.path))}")
     sys.stdout.flush()
     started = command(folder, port=port, browser=not no_browser)
-    os.execve(started[0], started, variables(folder))  # noqa: S606 - no shell, and no words of others
+    os.execve(started[0], started, variables(folder))  # noqa: S606 - no shell, and no outside input

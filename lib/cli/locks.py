@@ -1,4 +1,4 @@
-"""Commands on locks."""
+"""Commands that show and release locks."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def locks() -> None:
-    """Look at consolidation locks, and release one by force."""
+    """Show consolidation locks, and release one by force."""
 
 
 @locks.command("list")
 @options.environment
 @options.as_json
 def list_locks(environment: str, as_json: bool) -> None:
-    """Every lock, with its holder and how long it lasts; other services' locks are marked."""
+    """List every lock with its holder and remaining lease. Other services' locks are marked."""
     from lib.platform import connect
 
     platform = connect(environment)
@@ -35,7 +35,7 @@ def list_locks(environment: str, as_json: bool) -> None:
         )
         return
     if not found:
-        click.echo("No locks: all are released.")
+        click.echo("No locks are held.")
     for observation in found:
         click.echo(printable(_as_line(observation)))
     for collection, observation in others:
@@ -47,7 +47,7 @@ def list_locks(environment: str, as_json: bool) -> None:
 @options.environment
 @options.as_json
 def show(game_date: date, environment: str, as_json: bool) -> None:
-    """The lock of one date."""
+    """Show the lock of one date."""
     from lib.platform import connect
 
     lock = connect(environment).locks
@@ -55,23 +55,23 @@ def show(game_date: date, environment: str, as_json: bool) -> None:
     if as_json:
         options.echo_json({"lock": observation.as_data() or None})
     elif observation.record is None:
-        click.echo(f"{game_date}: no lock, it is free")
+        click.echo(f"{game_date}: not locked")
     else:
         click.echo(printable(_as_line(observation)))
 
 
 @locks.command()
 @click.argument("lock", metavar="DATE")
-@click.option("--steal", is_flag=True, help="Take it even from a holder whose lease is alive.")
+@click.option("--steal", is_flag=True, help="Release it even if the holder's lease is still valid.")
 @options.plan
 @options.reason
 @options.environment
 @options.as_json
 def release(lock: str, steal: bool, plan: str | None, reason: str | None, environment: str, as_json: bool) -> None:
-    """Show what the release of DATE's lock would do; with --plan and --reason, do it.
+    """Show what releasing DATE's lock would do, or release it.
 
-    The lock is removed by force, and the fence moves: a holder that passes the fence can write
-    nothing even if it wakes up, and any other still can.
+    With --plan and --reason, the lock is removed by force and the fence moves: a fenced holder can no longer write,
+    even if it wakes up. A holder that does not use the fence still can.
     """
     from lib.cli.changes import show_or_apply
     from lib.operations.changes.lock_release import LockRelease, locked_date
@@ -88,7 +88,7 @@ def _as_line(observation: Observation) -> str:
     record = observation.record
     assert record is not None
     left = observation.seconds_until_expiry
-    state = f"EXPIRED {-left:.0f}s ago" if observation.is_expired else f"alive for another {left:.0f}s"
+    state = f"EXPIRED {-left:.0f}s ago" if observation.is_expired else f"valid for another {left:.0f}s"
     held = (observation.read_at - record.acquired_at).total_seconds()
     return (
         f"{record.claim.lock_key}  {state}  {record.claim.holder}  "

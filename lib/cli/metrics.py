@@ -1,4 +1,4 @@
-"""``runbook metrics``: figures for Prometheus."""
+"""``runbook metrics``: metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _FRESH_SECONDS = 60.0
     "--textfile",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Replace this file, for node_exporter's textfile collector; it ends in .prom.",
+    help="Write to this file, for node_exporter's textfile collector; must end in .prom.",
 )
 @options.environment
 def metrics(textfile: Path | None, environment: str) -> None:
-    """Print what Prometheus can scrape: last verdicts, overdue runs, locks, consolidations, duplicates, backlog.
+    """Print metrics of the archive and the table for Prometheus.
 
-    A source that cannot be read leaves its metrics out, and has consolidation_source_up 0.
+    Last verdicts, overdue runs, locks, consolidations, duplicates and backlog. If a source cannot be read, its
+    metrics are left out and its consolidation_source_up is 0.
     """
     text = metrics_of([environment])
     if textfile is None:
@@ -36,7 +37,7 @@ def metrics(textfile: Path | None, environment: str) -> None:
 
 
 def metrics_of(environments: Sequence[str]) -> bytes:
-    """Of the archive, and of these environments' tables."""
+    """Return the metrics of the archive and of these environments' tables, in Prometheus' text format."""
     from lib import places
     from lib.archive.archive import Archive
     from lib.metrics.exposition import as_text
@@ -49,7 +50,7 @@ def metrics_of(environments: Sequence[str]) -> bytes:
 
 
 def live_metrics(environments: Sequence[str]) -> Callable[[], bytes]:
-    """The same for a server: however often it is scraped, sources are asked once a minute at most."""
+    """Return a function like `metrics_of` for a server, which reads the sources at most once a minute."""
     from lib.environment import load_environment
 
     for name in environments:
@@ -67,19 +68,19 @@ def live_metrics(environments: Sequence[str]) -> Callable[[], bytes]:
 
 
 def write_textfile(path: Path, text: bytes) -> None:
-    """Replace the file in one step: the collector never reads half of it.
+    """Replace the file atomically, so that the collector never reads half of it.
 
     Raises:
-        UserError: It does not end in .prom, which the collector would not read, or may not be written there.
+        UserError: The name does not end in .prom, as the collector requires, or the file cannot be written.
     """
     if path.suffix != ".prom":
-        raise UserError(f"--textfile {str(path)!r:.200} must end in .prom; node_exporter reads no other files")
+        raise UserError(f"--textfile {str(path)!r:.200} must end in .prom; node_exporter ignores other files")
     temporary = path.with_name(f".{path.name}.new")
     try:
         temporary.write_bytes(text)
         temporary.replace(path)
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise UserError(
-            f"--textfile {str(path)!r:.200} cannot be written: {error.strerror}; name a file in a folder "
-            "that is there and yours to write in"
+            f"--textfile {str(path)!r:.200} cannot be written: {error.strerror}; give a file in an existing "
+            "folder that you may write to"
         ) from error

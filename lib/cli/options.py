@@ -38,7 +38,7 @@ def _default_environment() -> str:
     return default_environment()
 
 
-# The older name is kept beside it. Both are one option, so that two dates are noticed.
+# --game-date is the older name. Both names are one option, so that two different dates are noticed.
 _date_option = partial(
     click.option,
     "--date",
@@ -56,9 +56,9 @@ environment = click.option(
     "environment",
     default=_default_environment,
     show_default="local, or the only one",
-    help="A file of params/environments.",
+    help="Name of a file in params/environments.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="The last line on stdout is one JSON object.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line on stdout.")
 game_date = _date_option(required=True)
 one_game_date = _date_option(required=False)
 locked_date = click.argument("game_date", metavar="DATE", callback=_date)
@@ -68,14 +68,14 @@ assignments = click.option(
     "-p", "--parameter", "assignments", multiple=True, metavar="KEY=VALUE", help="See `runbook params NAME`."
 )
 
-plan = click.option("--plan", metavar="DIGEST", help="Of the plan that you looked at; without it the plan is shown.")
-reason = click.option("--reason", help="Why; kept in the record of changes.")
+plan = click.option("--plan", metavar="DIGEST", help="Digest of the plan that you reviewed.  [default: show the plan]")
+reason = click.option("--reason", help="Why; kept in the audit record.")
 
 _LONGEST_SECONDS = 7 * 86_400
 
 
 class NumberRange(click.FloatRange):
-    """As click's, which lets NaN pass: it is neither less nor more than a bound."""
+    """Like click's FloatRange, but refuses NaN, which compares with no bound."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number: float = super().convert(value, param, ctx)
@@ -85,7 +85,7 @@ class NumberRange(click.FloatRange):
 
 
 def seconds(*, zero: bool) -> NumberRange:
-    """Up to a week; whether 0 is one too."""
+    """Return the type of a number of seconds up to a week; `zero` allows 0."""
     return NumberRange(min=0, min_open=not zero, max=_LONGEST_SECONDS)
 
 
@@ -93,24 +93,30 @@ timeout_seconds = click.option("--timeout-seconds", default=3600.0, show_default
 
 
 def moment(text: str | None, timezone: str) -> datetime | None:
-    """As `lib.words.dates.moment_of`; None for an option that was not given."""
+    """Parse a time with `lib.words.dates.moment_of`; return None for an option that was not given."""
     from lib.words.dates import moment_of
 
     return None if text is None else moment_of(text, timezone)
 
 
 def echo_json(data: Mapping[str, Any]) -> None:
-    """One line of JSON on stdout."""
+    """Print one line of JSON on stdout, with secrets masked."""
     click.echo(json.dumps(redactor().data(data), ensure_ascii=False, default=str))
 
 
 def dated(data: Mapping[str, Any], day: date | None, date_column: str) -> dict[str, Any]:
-    """The figures of a date with that date first, by its column's name, or as ``date`` where a figure has that name."""
+    """Return a date's figures with the date first, under its column's name.
+
+    Args:
+        data: Figures by name.
+        day: The date; None is passed on.
+        date_column: Name of the date column; replaced by ``date`` if a figure already has that name.
+    """
     return {"date" if date_column in data else date_column: day and str(day), **data}
 
 
 def show_library_log() -> None:
-    """Let the operator see the library's log lines on stderr."""
+    """Show the library's log lines on stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     library = logging.getLogger("lib")

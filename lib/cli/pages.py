@@ -1,4 +1,4 @@
-"""The pages that people read besides the reports: the site of all runs, and the report of an incident."""
+"""Commands that build and serve the site of all runs, and file an incident report."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from lib.cli import options
 
 @click.group()
 def site() -> None:
-    """The pages of all runs: status, search, history, feed."""
+    """Build or serve the pages of all runs."""
 
 
 @site.command()
 @click.option("--fresh", is_flag=True, help="Read every run and write every page again.")
 def build(fresh: bool) -> None:
-    """Write the pages that have changed. Every run does that too."""
+    """Write the pages that have changed, as every run also does."""
     from lib.archive.archive import Archive
     from lib.site.build import build_site
 
@@ -25,10 +25,10 @@ def build(fresh: bool) -> None:
 
 
 @site.command()
-@click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="0: any that is free.")
-@click.option("--metrics", "of", metavar="ENV", multiple=True, help="Answer /metrics, with these environments' tables.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="0: any free port.")
+@click.option("--metrics", "of", metavar="ENV", multiple=True, help="Serve /metrics, with these environments' tables.")
 def serve(port: int, of: tuple[str, ...]) -> None:
-    """Show the site in a browser of this machine, until Ctrl+C; nobody else can see it."""
+    """Serve the site to browsers on this machine only, until Ctrl+C."""
     from lib.archive.archive import Archive
     from lib.cli.metrics import live_metrics
     from lib.site.server import serve as serve_site
@@ -39,10 +39,10 @@ def serve(port: int, of: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("run_ids", nargs=-1, metavar="[RUN_ID]...")
-@click.option("--since", metavar="TIME", help="From when, such as 2026-01-17T18:00; a day before the runs by default.")
-@click.option("--until", metavar="TIME", help="Until when; now by default.")
-@click.option("--title", default="", help="What the incident is called; the worst run's headline by default.")
-@click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="By default `incidents` in outputs.")
+@click.option("--since", metavar="TIME", help="Start, such as 2026-01-17T18:00.  [default: a day before the runs]")
+@click.option("--until", metavar="TIME", help="End.  [default: now]")
+@click.option("--title", default="", help="Title of the report.  [default: the worst run's headline]")
+@click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="[default: incidents in outputs]")
 @options.environment
 @options.as_json
 def incident(
@@ -54,10 +54,11 @@ def incident(
     environment: str,
     as_json: bool,
 ) -> None:
-    """File an incident report: runs, timeline, changes and log lines in one HTML and one Markdown file.
+    """File an incident report as HTML and Markdown.
 
-    RUN_ID names the runs that looked at it; without any, all runs of the period do. Times
-    without a zone are in the environment's.
+    It holds runs, a timeline, changes and log lines. RUN_ID names the runs that investigated the
+    incident; without any, all runs of the period are included. Times without a zone are in the
+    environment's zone.
     """
     from lib.archive.archive import Archive
     from lib.platform import connect

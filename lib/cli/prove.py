@@ -1,4 +1,4 @@
-"""`runbook prove`: whether a warehouse keeps the promises that the fence stands on."""
+"""`runbook prove`: test whether a warehouse keeps the guarantees that the fence relies on."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from lib.cli.terminal import printable
 if TYPE_CHECKING:
     from lib.operations.proving.plan import ProofPlan
 
-# Not among the runbooks that people list, plan and run: it writes, and has to have its dataset made first.
+# Not listed among the runbooks: it writes, and needs its dataset created first.
 _NOTEBOOK = "notebooks/commands/prove.ipynb"
 _LONGEST_SECONDS = 900.0
 
 
 @click.command()
-@click.option("--dataset", required=True, metavar="NAME", help="Made for this and removed at the end; must not exist.")
-@click.option("--plan", metavar="DIGEST", help="Of the plan that you looked at; without it the plan is shown.")
+@click.option(
+    "--dataset", required=True, metavar="NAME", help="Created for the test and removed after it; must not exist."
+)
+@options.plan
 @options.environment
 @options.as_json
 def prove(dataset: str, plan: str | None, environment: str, as_json: bool) -> None:
-    """Show what would be tried on the environment's warehouse, and what it costs; with --plan, try it.
+    """Test whether the warehouse keeps the fence's guarantees.
 
-    Writes to the dataset NAME and to nothing else. The run is archived like any other.
-    Exits 0 when the warehouse keeps its promises, 1 when it breaks one, 3 when one could
-    not be tried.
+    Without --plan, only shows what would be tested, and the cost. Writes only to the dataset NAME. The run is
+    archived like any other. Exits 0 when the warehouse keeps its guarantees, 1 when it breaks one, 3 when one could
+    not be tested.
     """
     from lib.archive.archive import Archive
     from lib.operations.changes.signed_approval import use_approval
@@ -50,7 +52,7 @@ def prove(dataset: str, plan: str | None, environment: str, as_json: bool) -> No
     planned.plan().ensure_unmoved(platform, plan, datetime.now(UTC))
     use_approval(platform, planned.plan(), plan)
     archive = Archive()
-    # Here and not in the notebook: the dataset goes even when the notebook's process is killed.
+    # Here, not in the notebook, so that the dataset is removed even if the notebook's process is killed.
     with made_dataset(platform, dataset, plan):
         finished = execute(
             Runbook(places.file(_NOTEBOOK)),
@@ -74,7 +76,7 @@ def _show(planned: ProofPlan, *, as_json: bool) -> None:
         claims = {claim.question.id: claim.question.name for claim in planned.claims}
         options.echo_json({"changed": False, "state": planned.facts, "claims": claims, **offer_data(offered)})
         return
-    click.echo("It would try on this warehouse what the fence stands on:")
+    click.echo("It would test these guarantees, which the fence relies on:")
     for claim in planned.claims:
         click.echo(f"  - {claim.question.name}. {claim.why}")
     for fact, value in planned.facts.items():

@@ -1,4 +1,4 @@
-"""`runbook demo` and `runbook drill`: incidents set up for real, and whether the runbooks say what is true."""
+"""`runbook demo` and `runbook drill`: set up real incidents, and check that the runbooks report them correctly."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WIDEST_HEADLINE = 100
 def demo() -> None:
     """Replay an incident, run the runbooks on it, build the index.
 
-    Exits 1 when a runbook says anything but the truth.
+    Exits 1 when a runbook's verdict is wrong.
     """
     from lib.archive.archive import Archive
     from lib.platform import connect
@@ -42,23 +42,23 @@ def demo() -> None:
 
     started = time.monotonic()
     if aside := move_aside(places.home()):
-        click.echo(f"The state that was there is kept in {_shown(aside)}")
+        click.echo(f"The previous state was moved to {_shown(aside)}")
     surprises = 0
-    said: list[Check] = []
+    seen: list[Check] = []
     with story(connect(_ENVIRONMENT)) as steps:
         for group in _groups(steps):
-            surprises += _carry_out(group, said)
+            surprises += _carry_out(group, seen)
     index = build_site(Archive())
     if surprises:
         click.echo(f"\n{surprises} verdicts are wrong.", err=True)
         raise click.exceptions.Exit(1)
-    click.echo(f"\nEvery verdict was the right one ({time.monotonic() - started:.0f} s). Next: `make lab`, or")
+    click.echo(f"\nEvery verdict was correct ({time.monotonic() - started:.0f} s). Next: `make lab`, or")
     click.echo("`source .venv/bin/activate`, then `runbook list`. All runs, with their reports:")
     click.echo(Path(index).absolute().as_uri() if "://" not in str(index) else str(index))
 
 
 def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """Steps that may be carried out at the same time, in order."""
+    """Yield the steps in order, grouped by those that may run at the same time."""
     group: list[Step] = []
     for step in steps:
         if group and not getattr(step, "beside_previous", False):
@@ -69,8 +69,8 @@ def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
         yield group
 
 
-def _carry_out(group: Sequence[Step], said: list[Check]) -> int:
-    """Returns how many runbooks surprised; adds to what all runbooks have said."""
+def _carry_out(group: Sequence[Step], seen: list[Check]) -> int:
+    """Run the steps, add their checks to `seen`, and return how many runbooks were wrong."""
     from lib.runbooks.process import run_words, started
     from rehearsal.demo import Act
 
@@ -78,10 +78,10 @@ def _carry_out(group: Sequence[Step], said: list[Check]) -> int:
     if isinstance(first, Act):
         _play(first)
         return 0
-    runs = [step.with_plan(said) for step in group if not isinstance(step, Act)]
+    runs = [step.with_plan(seen) for step in group if not isinstance(step, Act)]
     with ExitStack() as stack:
         processes = [stack.enter_context(started(run_words(run.runbook, run.parameters, _ENVIRONMENT))) for run in runs]
-        return sum(_report(run, process.wait(), said) for run, process in zip(runs, processes, strict=True))
+        return sum(_report(run, process.wait(), seen) for run, process in zip(runs, processes, strict=True))
 
 
 def _play(act: Act) -> None:
@@ -89,8 +89,8 @@ def _play(act: Act) -> None:
     click.echo(f"  {act.play()}")
 
 
-def _report(step: RunRunbook, ended: Ended, said: list[Check]) -> bool:
-    """Show what the runbook said, and add it; whether that is a surprise."""
+def _report(step: RunRunbook, ended: Ended, seen: list[Check]) -> bool:
+    """Print the runbook's verdict, add its checks to `seen`, and return whether it was wrong."""
     from lib.archive.archive import Archive
 
     if ended.answer is None:
@@ -98,7 +98,7 @@ def _report(step: RunRunbook, ended: Ended, said: list[Check]) -> bool:
         click.echo(f"  {styled_verdict(None)}  {step.runbook} did not run: {why}", err=True)
         return True
     run, report = Archive().run(ended.answer["run_id"]), ended.answer["report"]
-    said += run.record.checks
+    seen += run.record.checks
     surprises = step.surprises(run.record.verdict, run.record.checks)
     parameters = " ".join(f"{name}={value}" for name, value in step.parameters.items())
     click.echo(f"  {styled_verdict(run.record.verdict)}  {step.runbook} {parameters}")
@@ -111,7 +111,7 @@ def _report(step: RunRunbook, ended: Ended, said: list[Check]) -> bool:
 
 
 def _shown(place: str | Path) -> str:
-    """Relative to where the operator stands, when that is shorter to read."""
+    """Return a path below the current folder relative to it."""
     path = Path(place)
     if "://" in str(place):
         return str(place)
@@ -120,14 +120,15 @@ def _shown(place: str | Path) -> str:
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--all", "every", is_flag=True, help="All drills, and the table of what was found.")
-@click.option("--list", "listed", is_flag=True, help="Only the names of the drills.")
-@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1, 16), help="Drills at a time, with --all.")
+@click.option("--all", "every", is_flag=True, help="Run all drills and print a table of findings.")
+@click.option("--list", "listed", is_flag=True, help="Only list the drills.")
+@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1, 16), help="With --all: parallel drills.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep state and reports in this folder.")
 def drill(name: str | None, every: bool, listed: bool, jobs: int, keep: Path | None) -> None:
-    """Set up the incident NAME in a place of its own, and see whether the runbooks find it.
+    """Set up the incident NAME; check that the runbooks find it.
 
-    Your own state and outputs are not touched. Exits 1 when a runbook is wrong.
+    Uses a separate folder: your own state and outputs are not touched. Exits 1 when a runbook
+    is wrong.
     """
     from rehearsal.drills.rehearsal import drills, find_drill
 
@@ -136,7 +137,7 @@ def drill(name: str | None, every: bool, listed: bool, jobs: int, keep: Path | N
             click.echo(f"{known.name:22}  {known.kind:14}  {known.title}")
         return
     if every == bool(name):
-        raise UserError("name a drill, or say --all; `runbook drill --list` shows them")
+        raise UserError("give either a drill or --all; `runbook drill --list` lists the drills")
     names = [known.name for known in drills()] if every else [find_drill(str(name)).name]
     with _folder(keep) as folder:
         findings = _show(_rehearsed(names, folder, min(jobs, len(names))), with_reports=keep is not None)
@@ -153,13 +154,13 @@ def _folder(keep: Path | None) -> Iterator[Path]:
             yield Path(folder)
         return
     if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
-        raise UserError(f"{keep} is there already; name a folder that is empty or new")
+        raise UserError(f"{keep} already exists; give an empty or new folder")
     keep.mkdir(parents=True, exist_ok=True)
     yield keep.absolute()
 
 
 def _rehearsed(names: Sequence[str], folder: Path, jobs: int) -> Iterator[list[Finding]]:
-    """Each drill in a process that has no other one's state; several processes at a time."""
+    """Run each drill in its own process, several at a time."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         yield from pool.map(_rehearse, names, [folder / name for name in names])
 
@@ -172,7 +173,7 @@ def _rehearse(name: str, folder: Path) -> list[Finding]:
 
 
 def _show(rehearsed: Iterator[list[Finding]], *, with_reports: bool) -> list[Finding]:
-    """A row for each runbook that looked, as soon as it is known."""
+    """Print a row for each runbook's finding as soon as it is known; return all findings."""
     shown = []
     for findings in rehearsed:
         for finding in findings:

@@ -1,4 +1,4 @@
-"""Commands on runbooks and their runs."""
+"""Commands that run, list and create runbooks."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 @click.argument("name")
 @options.assignments
 @options.timeout_seconds
-@click.option("--over", metavar="DATES", help="One run a date: date=2026-01-01..2026-01-31, or dates by commas.")
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="With --over: runs at once.")
-@click.option("--cloud-run-task", is_flag=True, help="With --over: only the dates of this task of a Cloud Run job.")
-@click.option("--planned-at", metavar="MOMENT", help="It looks from then, however late: 2026-01-18T09:00:00-05:00.")
-@click.option("--schedule", "entry", default="", metavar="ENTRY", help="For the record: what planned it.")
-@click.option("--retry-of", metavar="ID", help="For the record: the run that it tries again.")
-@click.option("--progress", "has_progress", is_flag=True, hidden=True, help="Report it where there is no terminal too.")
+@click.option(
+    "--over", metavar="DATES", help="One run per date: date=2026-01-01..2026-01-31, or a comma-separated list."
+)
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="With --over: parallel runs.")
+@click.option("--cloud-run-task", is_flag=True, help="With --over: only this Cloud Run task's share of the dates.")
+@click.option("--planned-at", metavar="TIME", help="Run as of this time, even if late: 2026-01-18T09:00:00-05:00.")
+@click.option("--schedule", "entry", default="", metavar="ENTRY", help="For the record: the schedule entry.")
+@click.option("--retry-of", metavar="ID", help="For the record: the run that this one retries.")
+@click.option("--progress", "has_progress", is_flag=True, hidden=True, help="Report progress even without a terminal.")
 @click.option("--stop-with-caller", "has_caller", is_flag=True, hidden=True, help="Stop when standard input ends.")
-@click.option("--agent", default="", hidden=True, help="For the record: through what an agent asked for it.")
+@click.option("--agent", default="", hidden=True, help="For the record: the client through which an agent asked.")
 @options.environment
 @options.as_json
 def run(
@@ -50,10 +52,10 @@ def run(
     environment: str,
     as_json: bool,
 ) -> None:
-    """Execute the runbook NAME, archive it, and print its verdict; with --over, that of each date.
+    """Execute the runbook NAME, archive it, print its verdict.
 
-    Exits 0 when healthy, 1 on a FAIL verdict, 2 on bad input, 3 when it could not run
-    or could not look.
+    With --over, executes it once per date. Exits 0 when healthy, 1 on a FAIL verdict, 2 on bad input, 3 when it could
+    not run or could not read what it checks.
     """
     from lib import read_only
     from lib.archive.archive import Archive
@@ -66,11 +68,13 @@ def run(
     if has_caller:
         stop_with_caller()
     if agent and read_only.VARIABLE not in os.environ:
-        raise click.UsageError(f"--agent is for a run that only looks: set {read_only.VARIABLE}")
+        raise click.UsageError(f"--agent needs a read-only run: set {read_only.VARIABLE}")
     runbook, parameters = find_runbook(name), parse_assignments(list(assignments))
     if over is not None:
         if planned_at or entry or retry_of:
-            raise click.UsageError("--planned-at, --schedule and --retry-of are about one run, and --over about many")
+            raise click.UsageError(
+                "--planned-at, --schedule and --retry-of are for one run; leave them out with --over"
+            )
         run_over(
             runbook,
             over,
@@ -82,7 +86,7 @@ def run(
             as_json=as_json,
         )
     if cloud_run_task or jobs != 1:
-        raise click.UsageError("--jobs and --cloud-run-task go with --over")
+        raise click.UsageError("--jobs and --cloud-run-task need --over")
     archive = Archive()
     finished = execute(
         runbook,
@@ -99,7 +103,13 @@ def run(
 
 
 def echo_run(finished: Run, archive: Archive, *, as_json: bool) -> None:
-    """Print what a run that has ended found: for a program, or for a person."""
+    """Print what an ended run found.
+
+    Args:
+        finished: The run.
+        archive: Where it is kept.
+        as_json: Print one JSON object.
+    """
     if as_json:
         options.echo_json(as_data(finished, archive))
     else:
@@ -118,7 +128,7 @@ def _origin(archive: Archive, planned_at: str | None, entry: str, retry_of: str 
 
 
 def as_data(finished: Run, archive: Archive) -> dict[str, Any]:
-    """What `runbook run --json` prints: the run in brief, its checks, and the digest of a plan that it has shown."""
+    """Return what `runbook run --json` prints: a summary, the checks, and the digest of the plan shown, if any."""
     record = finished.record
     return {
         **brief_data(finished, archive),
@@ -134,7 +144,7 @@ def _check_data(check: Check) -> dict[str, Any]:
 
 
 def brief_data(finished: Run, archive: Archive) -> dict[str, Any]:
-    """A run as a row of many."""
+    """Return a run's summary, as one row of a list."""
     record = finished.record
     return {
         "runbook": record.runbook,
@@ -157,20 +167,20 @@ def _show_run(finished: Run, archive: Archive) -> None:
 
 @click.command("list")
 def list_runbooks() -> None:
-    """The runbooks there are."""
+    """List the runbooks."""
     from lib import places
     from lib.runbooks.catalogue import hidden_notebooks, runbooks
 
     titles: dict[str, str] = {}
     for path in hidden_notebooks():
-        click.echo(f"runbook: {printable(str(path))} is hidden, so it is not a runbook; delete it", err=True)
+        click.echo(f"runbook: {printable(str(path))} is a hidden file, not a runbook; delete it", err=True)
     for runbook in runbooks():
         try:
             titles[runbook.name] = runbook.title
         except UserError as error:
             click.echo(f"runbook: {printable(str(error))}", err=True)
     if not titles:
-        raise UserError(f"there is no runbook in {' or '.join(map(str, places.notebooks()))}")
+        raise UserError(f"no runbooks in {' or '.join(map(str, places.notebooks()))}")
     width = max(map(len, titles), default=0)
     for name, title in titles.items():
         click.echo(f"{printable(name):{width}}  {printable(title)}")
@@ -179,7 +189,7 @@ def list_runbooks() -> None:
 @click.command()
 @click.argument("name")
 def params(name: str) -> None:
-    """The parameters of the runbook NAME, with their types and defaults."""
+    """Show the parameters of the runbook NAME, with defaults."""
     from lib.runbooks.catalogue import find_runbook
 
     for parameter in find_runbook(name).parameters:
@@ -190,13 +200,13 @@ def params(name: str) -> None:
 
 @click.command()
 @click.argument("name")
-@click.option("--title", default="", metavar="QUESTION", help="The question that it answers, such as: Is a lock stuck?")
+@click.option("--title", default="", metavar="QUESTION", help="The question it answers, such as: Is a lock stuck?")
 def new(name: str, title: str) -> None:
-    """Write the frame of the runbook NAME: its notebook and its first step."""
+    """Create the runbook NAME: a notebook and a first step."""
     from lib.runbooks.frame import write_frame
 
     notebook, step = write_frame(name, title or f"{name.replace('_', ' ').capitalize()}?")
     click.echo(f"Notebook: {printable(str(notebook))}")
     click.echo(f"Step:     {printable(str(step))}, UNKNOWN until you write it")
     click.echo(f"Try it:   runbook run {printable(name)}")
-    click.echo("Then:     make readme, which adds it to the README's table")
+    click.echo("Then:     make readme, to add it to the README's table")

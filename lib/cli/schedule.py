@@ -1,4 +1,4 @@
-"""Commands on the schedule."""
+"""Commands that show and run the schedule."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _stop_grace_seconds = click.option(
     default=60.0,
     show_default=True,
     type=options.seconds(zero=True),
-    help="On SIGTERM or Ctrl-C: how long runs may go on before they are stopped.",
+    help="How long runs may continue after SIGTERM or Ctrl-C.",
 )
 
 
@@ -35,16 +35,16 @@ _of_environment = click.option("--env", "environment", metavar="NAME", help="Onl
 
 @click.group()
 def schedule() -> None:
-    """Run what params/schedule.yaml plans, each firing once."""
+    """Show or run the schedule in params/schedule.yaml."""
 
 
 @schedule.command("list")
-@click.option("--count", default=3, show_default=True, type=click.IntRange(0, 100), help="Firings to come, of each.")
-@click.option("--check", is_flag=True, help="Exit 1 when no scheduler has taken up the newest time of an entry.")
+@click.option("--count", default=3, show_default=True, type=click.IntRange(0, 100), help="Upcoming firings per entry.")
+@click.option("--check", is_flag=True, help="Exit 1 if no scheduler has taken up the newest firing of an entry.")
 @_of_environment
 @options.as_json
 def list_entries(count: int, check: bool, environment: str | None, as_json: bool) -> None:
-    """Each entry: its next firings, how the last one ended, and what was missed."""
+    """List entries with next firings, last result and missed runs."""
     from lib import places
     from lib.archive.archive import Archive
     from lib.schedule.expected import overviews
@@ -60,15 +60,15 @@ def list_entries(count: int, check: bool, environment: str | None, as_json: bool
 
 
 @schedule.command()
-@click.option("--entry", metavar="NAME", help="Only this one.")
+@click.option("--entry", metavar="NAME", help="Only this entry.")
 @_of_environment
 @_stop_grace_seconds
 @options.as_json
 def once(entry: str | None, environment: str | None, stop_grace_seconds: float, as_json: bool) -> None:
-    """Run what is due now, wait for it, and exit with the code of the worst run.
+    """Run what is due now, and wait for it.
 
-    For cron and Cloud Scheduler: a firing that came a little before is due as long as its
-    entry's catch_up_seconds say. When nothing is, it says nothing and exits 0.
+    For cron and Cloud Scheduler: a firing stays due for its entry's catch_up_seconds. Exits
+    with the worst run's exit code; when nothing is due, prints nothing and exits 0.
     """
     from lib import places
     from lib.archive.archive import Archive
@@ -93,9 +93,9 @@ def once(entry: str | None, environment: str | None, stop_grace_seconds: float, 
 @_of_environment
 @_stop_grace_seconds
 def run(environment: str | None, stop_grace_seconds: float) -> None:
-    """Run every firing when it is planned, until SIGTERM or Ctrl-C.
+    """Run every firing at its planned time, until SIGTERM or Ctrl-C.
 
-    It may run on several machines: each firing is run by one of them.
+    Several machines may run this at the same time: each firing is run once, by one of them.
     """
     from lib.archive.archive import Archive
     from lib.schedule.firing import Runner
@@ -106,12 +106,12 @@ def run(environment: str | None, stop_grace_seconds: float) -> None:
     click.echo(f"Running {counted(len(planned.entries), 'entry')}; archive: {printable(archive.address)}", err=True)
     runner = Runner(archive, stop_grace_seconds, on_change=build_site)
     run_until_stopped(planned, runner, _echo, _echo_problem)
-    click.echo("Stopped; nothing runs any more.", err=True)
+    click.echo("Stopped; no runs are left.", err=True)
 
 
 @schedule.command(hidden=True)
 def attempt() -> None:
-    """Run what a line of JSON on standard input names, once: the process that a scheduler starts for each run."""
+    """Run one attempt, given as a line of JSON on standard input; the scheduler starts this process for each run."""
     from lib.runbooks.stop import stop_with_caller
     from lib.schedule.attempt import Call
     from lib.schedule.attempt import attempt as run_once
@@ -125,7 +125,7 @@ def attempt() -> None:
 @schedule.command()
 @click.argument("entry", metavar="NAME")
 def resume(entry: str) -> None:
-    """Let an entry that its on_failure has paused run again; the times it missed are not made up for."""
+    """Resume an entry that its on_failure paused. Missed firings are not made up."""
     from lib import places
     from lib.archive.archive import Archive
     from lib.schedule.firings import Ledger
@@ -136,7 +136,7 @@ def resume(entry: str) -> None:
     archive = Archive()
     Ledger(archive.store).resume(resumed, places.now())
     build_site(archive)
-    click.echo(f"{resumed.name} runs again")
+    click.echo(f"Resumed {resumed.name}")
 
 
 def _planned(environment: str | None) -> Schedule:

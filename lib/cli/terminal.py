@@ -1,4 +1,4 @@
-"""What a terminal may show: verdicts in their colours, and text from outside made harmless."""
+"""Output for a terminal: verdicts in colour, and untrusted text made harmless."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _COLOURS = {"PASS": "green", "WARN": "yellow", "UNKNOWN": "magenta", "FAIL": "re
 
 
 def styled_verdict(verdict: str | None) -> str:
-    """The verdict, as wide as the longest one."""
+    """Return the verdict in its colour, padded to the longest one."""
     word = str(verdict or "UNKNOWN")
     return click.style(f"{word:<7}", fg=_COLOURS.get(word), bold=True)
 
 
 def printable(text: str) -> str:
-    """One line without secrets, and without what a terminal does not show: names and log lines come from outside."""
+    """Return the text as one line without secrets and unprintable characters; names and log lines are untrusted."""
     line = one_line(redactor().text(text))
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 @cache
 def redactor() -> Redactor:
-    """Masks the secrets of every environment: a command may fail before it knows its own."""
+    """Return a redactor for the secrets of every environment: a command may fail before its own is known."""
     from lib.environment import environment_names, redactor_in, redactor_of
     from lib.words.secrets.redaction import Redactor
 
     redactors, names = [redactor_of(None)], list[str]()
-    with suppress(UserError):  # without a project there are no environments
+    with suppress(UserError):  # outside a project there are no environments
         names = environment_names()
     for name in names:
         with suppress(UserError):
@@ -49,13 +49,13 @@ def redactor() -> Redactor:
 
 
 def echo_section(section: Section) -> None:
-    """What a step found, with its figures; ends with the exit code of its worst check."""
+    """Print what a step found, with its figures, and exit with the code of its worst check."""
     echo_checks(section.checks, with_evidence=True)
     exit_as(section)
 
 
 def exit_as(section: Section) -> None:
-    """End with the exit code of its worst check; go on when that is healthy."""
+    """Exit with the code of the worst check; return if it is healthy."""
     from lib.verdict.verdict import worst
 
     if code := worst([check.verdict for check in section.checks]).exit_code:
@@ -65,27 +65,41 @@ def exit_as(section: Section) -> None:
 def echo_conclusion(
     title: str, verdict: str | None, headline: str, checks: Iterable[Check], timezone: str = "UTC"
 ) -> None:
-    """What a runbook or `runbook doctor` found: the headline and each check."""
+    """Print what a runbook or `runbook doctor` found.
+
+    Args:
+        title: What was run.
+        verdict: Its verdict; None counts as UNKNOWN.
+        headline: Its finding in a line.
+        checks: Printed one by one.
+        timezone: Zone of the times shown.
+    """
     click.echo(f"{styled_verdict(verdict)}  {title}: {printable(headline)}")
     echo_checks(checks, timezone=timezone)
 
 
 def echo_checks(checks: Iterable[Check], *, with_evidence: bool = False, timezone: str = "UTC") -> None:
-    """Each check with its next step, and with its figures if so asked; moments in that zone."""
+    """Print each check with its next step.
+
+    Args:
+        checks: The checks.
+        with_evidence: Also print their figures.
+        timezone: Zone of the times shown.
+    """
     from lib.words.quantities import spoken
 
     for check in checks:
         click.echo(f"  {styled_verdict(check.verdict)}  {printable(check.name)}: {printable(check.summary)}")
         for label, value in check.evidence.items() if with_evidence else ():
             click.echo(f"           {printable(label)}: {printable(spoken(value))}")
-        if told := _facts(check, timezone):
-            click.echo(f"           {printable(told)}")
+        if facts := _facts(check, timezone):
+            click.echo(f"           {printable(facts)}")
         if check.next_step:
             click.echo(f"           → {printable(check.next_step)}")
 
 
 def _facts(check: Check, timezone: str) -> str:
-    """Since when, what it affects and whether it can wait, in a line; empty where nothing of it is known."""
+    """Return one line: since when, what it affects, and whether it can wait; empty if none is known."""
     from lib.words.pages import shown_moment
 
     affects = "may affect" if check.verdict == "UNKNOWN" else "affects"

@@ -1,1 +1,1 @@
-"""A new project: what the rows of a table show of it, the files that it begins with, and its first batch."""
+"""A new project: guesses from a table's rows, the project's files, and its first batch."""

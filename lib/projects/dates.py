@@ -1,4 +1,4 @@
-"""Which columns may have a row's date: DATE columns first, then moments, by their names."""
+"""Find columns that may hold a row's date: DATE columns first, then timestamps, ranked by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lib.consolidation.dates import DateColumn, DateType
 from lib.consolidation.warehouse import Column
 
 DATE_TYPES: tuple[str, ...] = get_args(DateType)
-# A row that is written again has another value there, and would be of another date.
+# Rewriting a row changes such a column, and would move the row to another date.
 UPDATED = re.compile(r"(^|_)(updated|modified|changed)($|_)")
 _DATE_NAMES = re.compile(r"(^|_)(date|day|dt)($|_)")
 _LATE_NAMES = re.compile(r"(^|_)(loaded|ingested|processed|received|inserted|written)($|_)")
@@ -23,22 +23,22 @@ _MOMENT_NAMES = (
 
 
 def date_columns(columns: Iterable[Column]) -> list[Column]:
-    """All columns of one of `DATE_TYPES`, the likeliest first."""
+    """Return all columns of one of `DATE_TYPES`, likeliest first."""
     return sorted((column for column in columns if column.type in DATE_TYPES), key=_unlikeliness)
 
 
 def likely_dates(columns: Iterable[Column]) -> list[Column]:
-    """Those of them to guess from: none that says when a row was last written."""
+    """Return the date columns to guess from, without times of the last update."""
     return [one for one in date_columns(columns) if one.type == "DATE" or not UPDATED.search(one.name.lower())]
 
 
 def date_column(column: Column, timezone: str) -> DateColumn:
-    """The column of one of `DATE_TYPES` as that of the date; a moment is of its day in the zone."""
+    """Return a column of one of `DATE_TYPES` as the date column; the date of a TIMESTAMP is its day in the zone."""
     return DateColumn(column.name, cast(DateType, column.type), timezone)
 
 
 def rank(name: str, patterns: Sequence[re.Pattern[str]]) -> int:
-    """The number of the first pattern that stands in the name; that of all patterns: none does."""
+    """Return the index of the first pattern found in the name, or the number of patterns if none is."""
     return next((rank for rank, pattern in enumerate(patterns) if pattern.search(name.lower())), len(patterns))
 
 

@@ -1,4 +1,4 @@
-"""The rows of a new project: the past as it is in the file, and the newest date through the library."""
+"""Write a new project's rows: earlier dates as they are in the file, and the newest date through the library."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class FirstBatch:
     """What was written.
 
     Attributes:
-        past_rows: Rows of the dates before the newest, inserted as they are.
-        result: What the consolidation of the newest date came to.
+        past_rows: Number of rows of earlier dates, inserted as they are.
+        result: Result of consolidating the newest date.
     """
 
     past_rows: int
@@ -24,12 +24,12 @@ class FirstBatch:
 
 
 def write_first_batch(platform: Platform, sample: Sample) -> FirstBatch:
-    """Make the main table, insert the rows of earlier dates, and stage and consolidate those of the newest.
+    """Create the main table, insert the rows of earlier dates, then stage and consolidate those of the newest date.
 
-    Rows of earlier dates that are there twice stay so: they are what a runbook is to find.
+    Duplicates of earlier dates are kept, for a runbook to find.
 
     Raises:
-        StagedDataError: A row does not fit; names it. The table is there then, and empty.
+        StagedDataError: A row is invalid; the message names it. The table then exists and is empty.
     """
     warehouse, spec = platform.adapters.warehouse, platform.table
     days = [day for day in sample.days(spec.date_column) if day]  # every row has one

@@ -1,6 +1,6 @@
-"""What the columns of a table most likely are, each guess with the evidence for it.
+"""Guess the roles of a table's columns, with the evidence for each guess.
 
-A name is a hint, and only orders what is tried; that a key is one is measured.
+Names are only hints that decide what is tried first; whether columns form a key is measured.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Guess:
     """A setting's likely columns.
 
     Attributes:
-        columns: None of them: nothing speaks for any.
-        evidence: What speaks for them, in a line.
+        columns: The columns; none if there is no evidence for any.
+        evidence: The evidence, in a line.
     """
 
     columns: tuple[str, ...]
@@ -45,15 +45,13 @@ class Guess:
 
 
 def guess_date(sample: Sample) -> Guess:
-    """The likeliest DATE column that every row has a value in; without one, a TIMESTAMP or DATETIME column."""
+    """Guess the DATE column with a value in every row; without one, a TIMESTAMP or DATETIME column."""
     found = [column for column in likely_dates(sample.columns) if not sample.empty(column.name)]
     if not found:
-        return Guess(
-            (), "no DATE, TIMESTAMP or DATETIME column has a value in every row; times of updates do not count"
-        )
+        return Guess((), "no DATE, TIMESTAMP or DATETIME column has a value in every row (update times do not count)")
     name, type_ = found[0].name, found[0].type
     others = [column.name for column in found[1:] if column.type == type_]
-    too = f"; {', '.join(others)} would do, too" if others else ""
+    too = f"; {', '.join(others)} would also fit" if others else ""
     dates = list(sample.rows_by_date(name))
     span = f"{counted(len(dates), 'date')} from {dates[0]} to {dates[-1]}"
     within = f" in {sample.timezone}" if type_ == "TIMESTAMP" else ""
@@ -61,20 +59,22 @@ def guess_date(sample: Sample) -> Guess:
 
 
 def guess_row_id(sample: Sample) -> Guess:
-    """A column with another UUID in each row: it tells generations of a row apart, and is no part of a key."""
+    """Guess a column with a different UUID in each row: it identifies versions of a row, and is not part of a key."""
     for name in sample.of_type("STRING"):
         if sample.empty(name) or not sample.is_unique(name):
             continue
         if all(_UUID.fullmatch(str(value)) for value in sample.values(name)):
-            return Guess((name,), "another UUID in every row")
-    return Guess((), "no column has another UUID in every row")
+            return Guess((name,), "a different UUID in every row")
+    return Guess((), "no column has a different UUID in every row")
 
 
 def guess_key(sample: Sample, date_column: str, others: Sequence[str]) -> Guess:
-    """The fewest columns that no two rows of a date have in common.
+    """Guess the key: the fewest columns that are unique within a date.
 
     Args:
-        others: Columns that are something else already.
+        sample: The rows.
+        date_column: The date column.
+        others: Columns that have another role.
     """
     tried = [name for name in sample.of_type(*_KEY_TYPES) if name not in (date_column, *others)]
     tried = sorted(tried, key=lambda name: rank(name, _KEY_NAMES))[:_MOST_TRIED]
@@ -84,38 +84,44 @@ def guess_key(sample: Sample, date_column: str, others: Sequence[str]) -> Guess:
                 return Guess(names, measured_key(sample, date_column, names))
     return Guess(
         (),
-        f"no {counted(_LONGEST_KEY, 'column')} or fewer tell the {counted(len(sample), 'row')} of "
-        f"{sample.origin} apart",
+        f"no combination of up to {_LONGEST_KEY} columns is unique within a date in the "
+        f"{counted(len(sample), 'row')} of {sample.origin}",
     )
 
 
 def measured_key(sample: Sample, date_column: str, names: Sequence[str]) -> str:
-    """How unique these columns are within a date, in a line."""
+    """Return how unique these columns are within a date, in a line.
+
+    Args:
+        sample: The rows.
+        date_column: The date column.
+        names: The columns.
+    """
     distinct, rows = sample.keys(date_column, names), len(sample)
     if distinct == rows:
         return f"unique within a date: {counted(rows, 'key')} in {counted(rows, 'row')}"
     return (
         f"{counted(distinct, 'key')} in {counted(rows, 'row')}: "
-        f"{counted(rows - distinct, 'row', 'has')} the key of another one"
+        f"{counted(rows - distinct, 'row', 'has')} the same key as another row"
     )
 
 
 def guess_newest_first(sample: Sample, date_column: str) -> Guess:
-    """The moments at which a row was written, the latest kind first; that of its date says when it is of."""
+    """Guess the times at which a row was written, latest kind first; the date column is not one of them."""
     times = [name for name in sample.of_type("TIMESTAMP", "DATETIME") if name != date_column]
     times.sort(key=lambda name: rank(name, _NEWEST_NAMES))
     found = tuple(name for name in times if rank(name, _NEWEST_NAMES) < len(_NEWEST_NAMES))
-    return Guess(found, "named as the times at which rows are written" if found else "no time is named so")
+    return Guess(found, "names of write times" if found else "no column has the name of a write time")
 
 
 def guess_never_update(newest_first: Sequence[str]) -> tuple[str, ...]:
-    """When a row was first written."""
+    """Return the columns with the time a row was first written."""
     return tuple(name for name in newest_first if _FIRST_WRITTEN.search(name.lower()))
 
 
 def guess_active(sample: Sample) -> Guess:
-    """A BOOL column that says whether a row counts."""
+    """Guess the BOOL column that marks rows that count."""
     for name in sample.of_type("BOOL"):
         if _ACTIVE_NAMES.match(name.lower()):
-            return Guess((name,), "BOOL, and named so")
-    return Guess((), "no BOOL column is named so: all rows count")
+            return Guess((name,), "BOOL, with a fitting name")
+    return Guess((), "no BOOL column has a fitting name: all rows count")

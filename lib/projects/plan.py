@@ -1,4 +1,4 @@
-"""What a new project will hold: its settings, each with the reason for it, as the text of its files."""
+"""Plan a new project: its settings, each with its reason, as the text of its files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Setting:
     Attributes:
         name: As the environment's file spells it.
         value: Text, or a list of texts.
-        because: Why, in a line.
+        because: The reason, in a line.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Setting:
 
     @property
     def line(self) -> str:
-        """As YAML, with its reason as a comment."""
+        """The setting as a line of YAML, with its reason as a comment."""
         return yaml_line(self.name, self.value, self.because)
 
 
@@ -46,14 +46,14 @@ class ProjectPlan:
 
     Attributes:
         environment: The name of its environment.
-        timezone: The zone in which its dates are days.
-        origin: What it is made from, in a line.
+        timezone: The time zone of its dates.
+        origin: The source of its rows, in a line.
         table: The table's settings, in the order of the file.
-        rows: How many rows were seen of each date, oldest first.
-        rules: Rules for values, as `lib.projects.quality_rules` learns them.
+        rows: Number of rows by date, oldest first.
+        rules: Rules for values, as learnt by `lib.projects.quality_rules`.
         criteria: The text of its criteria for success and rollback.
         cloud_project: The Google Cloud project; empty: the embedded platform.
-        location: Where BigQuery keeps the table; empty: not said.
+        location: BigQuery location of the table; empty if not given.
     """
 
     environment: str
@@ -68,10 +68,10 @@ class ProjectPlan:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.environment):
-            raise UserError(f"--env {self.environment!r:.80}: write a letter, then letters, digits, - and _")
+            raise UserError(f"--env {self.environment!r:.80}: use a letter, then letters, digits, - and _")
 
     def files(self) -> dict[Path, str]:
-        """The environment's own files: their text, by their path in the project."""
+        """Return the text of the environment's own files, by path in the project."""
         own = _PARAMS / "environments" / f"{self.environment}.yaml"
         dialect = _PARAMS / "dialects" / f"{self._named('services')}.yaml"
         lines = _DIALECT.format(about=yaml_value(f"the services that write {self.table[0].value}"))
@@ -79,12 +79,12 @@ class ProjectPlan:
         return {own: self._settings(), quality: self._quality(), criteria: self.criteria, dialect: lines}
 
     def shared_files(self) -> dict[Path, str]:
-        """What a project has once, for all of its environments."""
+        """Return the text of the files that all environments of a project share, by path in the project."""
         schedule = _SCHEDULE.format(environment=yaml_value(self.environment), timezone=yaml_value(self.timezone))
         return {_PARAMS / "schedule.yaml": schedule, Path(".gitignore"): ".runbook/\noutputs/\n"}
 
     def _named(self, kind: str) -> str:
-        """The first environment's files have plain names."""
+        """Return a file's stem; the first environment's files have plain names."""
         return kind if self.environment in _FIRST else f"{kind}_{self.environment}"
 
     def _file(self, kind: str) -> str:
@@ -95,17 +95,17 @@ class ProjectPlan:
         services = ["", *_SERVICES] if self.cloud_project else []
         google = ["", "google:", f"  {yaml_line('bigquery_location', self.location)}"] if self.location else []
         return _text(
-            f"# Made by `runbook init` from {one_line(self.origin)}. Correct what is wrong.",
+            f"# Created by `runbook init` from {one_line(self.origin)}. Correct any wrong guesses.",
             yaml_line("platform", platform),
             yaml_line("project_id", self.cloud_project or "local"),
-            yaml_line("timezone", self.timezone, "the zone in which a date is a day"),
+            yaml_line("timezone", self.timezone, "the time zone of dates"),
             *google,
             *services,
             "",
             yaml_line(
                 "dialects",
                 [self._named("services")],
-                "how services write their log lines: in params/dialects",
+                "how services write their log lines; files in params/dialects",
             ),
             "",
             "table:",
@@ -113,17 +113,17 @@ class ProjectPlan:
             "",
             *self._due(),
             "",
-            yaml_line("quality", self._file("quality"), "what a usual date is like: a file of params"),
-            yaml_line("criteria", self._file("criteria"), "when to call a deployment a success, and when to roll back"),
+            yaml_line("quality", self._file("quality"), "what a usual date looks like; a file in params"),
+            yaml_line("criteria", self._file("criteria"), "when a deployment is a success, and when to roll back"),
         )
 
     def _due(self) -> list[str]:
-        """The weekdays that had rows; from less than two weeks nobody knows."""
+        """Return the lines of ``due:`` with the weekdays that had rows; commented out for less than two weeks."""
         head = "# Which dates should have rows. Without this, a date without rows is UNKNOWN."
         days = [_WEEKDAYS[number] for number in sorted({day.weekday() for day in self.rows})]
         if (max(self.rows) - min(self.rows)).days < 7 * _FEWEST_WEEKS:
             return [head, "# due:", "#   calendar: { weekdays: [Mon, Tue, Wed, Thu, Fri] }"]
-        seen = f"those of the {counted(len(self.rows), 'date')} that were seen"
+        seen = f"weekdays of the {counted(len(self.rows), 'date')} with rows"
         return [head, "due:", f"  calendar: {{ weekdays: [{', '.join(days)}] }} # {seen}"]
 
     def _quality(self) -> str:
@@ -132,12 +132,18 @@ class ProjectPlan:
 
 
 def yaml_line(name: str, value: Any, because: str = "") -> str:
-    """``name: value # because``, whatever they hold."""
+    """Return ``name: value # because`` as safe YAML.
+
+    Args:
+        name: The key.
+        value: Any value that YAML can represent.
+        because: The reason; left out if empty.
+    """
     return f"{name}: {yaml_value(value)}{f' # {one_line(because)}' if because else ''}"
 
 
 def yaml_value(value: Any) -> str:
-    """In one line."""
+    """Return the value as one line of YAML."""
     import yaml
 
     text: str = yaml.safe_dump(value, default_flow_style=True, width=1_000_000, allow_unicode=True, sort_keys=False)
@@ -145,17 +151,17 @@ def yaml_value(value: Any) -> str:
 
 
 def write_project(folder: Path, plan: ProjectPlan) -> list[Path]:
-    """Write the files of the plan, all or none, and those that a project shares where they are missing.
+    """Write the files of the plan, all or none, with any shared files that are missing.
 
     Returns:
-        What was written.
+        The files written.
 
     Raises:
-        UserError: The environment is there already, or the folder cannot be written.
+        UserError: The environment already exists, or the folder cannot be written.
     """
     files = {folder / path: text for path, text in plan.files().items()}
     if there := [path for path in files if path.exists()]:
-        raise UserError(f"{there[0]} is already there; name another environment (--env NAME) or another folder")
+        raise UserError(f"{there[0]} already exists; choose another environment (--env NAME) or another folder")
     files |= {folder / path: text for path, text in plan.shared_files().items() if not (folder / path).exists()}
     written: list[Path] = []
     try:
@@ -176,14 +182,14 @@ def _text(*lines: str) -> str:
 
 
 _SERVICES = (
-    "# The Cloud Run services that write the staging tables and merge them. Without them none is asked.",
+    "# The Cloud Run services that write and merge the staging tables. Without these settings, none is checked.",
     "# region: us-central1",
     "# services: { worker: NAME, coordinator: NAME }",
 )
 
 _SCHEDULE = """\
-# What runs when: `runbook schedule run`, or `runbook schedule once` from cron.
-#   cron  minute hour day month weekday (0: Sunday), by the clocks of `timezone`
+# The schedule, for `runbook schedule run`, or for `runbook schedule once` from cron.
+#   cron  minute hour day month weekday (0: Sunday), in `timezone`
 timezone: {timezone}
 environment: {environment}
 
@@ -204,8 +210,8 @@ entries:
 """
 
 _DIALECT = """\
-# How the services write their log lines, beside this library's own. For each line: what it means (event), the words
-# that it is recognised by (anchor), and samples. Try it on an export of your logs: runbook dialect test FILE
+# How the services write their log lines, in addition to this library's own. For each line: its meaning (event), the
+# words that identify it (anchor), and samples. Test it on an export of your logs: runbook dialect test FILE
 about: {about}
 like: library
 lines: []
@@ -218,18 +224,18 @@ lines: []
 """
 
 _QUALITY = """\
-# What daily_quality holds the rows of a date against, beside the recent dates of the table. Made by `runbook init`:
-# correct what is wrong, and add what you know. What is left out has the default that is shown.
+# What daily_quality compares a date's rows with, in addition to the table's recent dates. Created by `runbook init`:
+# correct any wrong rules, and add what you know. Settings that are commented out show their defaults.
 #
-# groups: { unit: store_id, source: channel } # columns, either or both: each usual one has rows on each date
-# volume: { warn_below: 0.8, fail_below: 0.5, warn_above: 3 } # of the usual rows of the weekday
-#   per: [store_id] # columns of groups, where dates differ much: compared are the rows for each of them
-# fewest_dates: 7 # with fewer earlier dates nothing is usual
-# null_share_rise: 0.25 # NULLs of a column that may be empty: a rise by so much, and to twice the usual, is a WARN
-# unseen_warn_above: 0.1 # keys without an active row, as a share
+# groups: { unit: store_id, source: channel } # columns, either or both: every usual value has rows on each date
+# volume: { warn_below: 0.8, fail_below: 0.5, warn_above: 3 } # as a share of the weekday's usual rows
+#   per: [store_id] # columns of groups, if dates vary a lot: then rows per group are compared
+# fewest_dates: 7 # fewer earlier dates are not enough to compare with
+# null_share_rise: 0.25 # WARN if the share of NULLs in an optional column rises by this much, and doubles
+# unseen_warn_above: 0.1 # share of keys without an active row
 # unseen_fail_above: 0.3
-# most_days_without_rows: 7 # after a longer break the table counts as frozen
+# most_days_without_rows: 7 # after a longer gap the table counts as frozen
 # values: { category: status } # a column of words, whose shares are compared with recent dates
 
-# What the values must be like. Numbers that have a limit are compared with recent dates as well.
+# Rules for values. Numbers with a limit are also compared with recent dates.
 """

@@ -1,4 +1,4 @@
-"""Rules for the values of a new table, learnt from the rows that there are: few, and such as new rows keep."""
+"""Learn rules for a new table's values from its rows: only a few, which new rows are likely to keep."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any
 from lib.consolidation.schema import NUMBERS
 from lib.projects.sample import Sample
 
-# A column of so few words, in so many rows a word, has no others.
+# A column with at most this many words, each in at least this many rows on average, is assumed to have no others.
 _MOST_WORDS = 8
 _FEWEST_ROWS_A_WORD = 20
-# Numbers that name something: their mean says nothing.
+# Numbers that are identifiers; their mean is meaningless.
 _ID = re.compile(r"(^|_)(id|key|code|no|number)$")
 
 
 def learnt_rules(sample: Sample, known: Sequence[str]) -> list[dict[str, Any]]:
-    """A rule for each column that has one, as ``columns:`` of a quality file takes it.
+    """Return the rules found, in the form of ``columns:`` in a quality file.
 
     Args:
-        known: Columns that the settings name, which are judged without a rule.
+        sample: The rows.
+        known: Columns named in the settings, which are checked without a rule.
     """
     rules = []
     for column in sample.columns:

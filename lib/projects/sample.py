@@ -1,4 +1,4 @@
-"""Rows that a project begins with, of a file or a table: their columns, types, and what was measured of them."""
+"""Rows from a file or a table with which a project begins: their columns, types and measurements."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-# A number with a zero in front is the text of an id, or loses the zero.
+# A number with a leading zero is text, such as an id: as a number it would lose the zero.
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?", re.ASCII)
-_DAY = "the date"  # which no column is called
+_DAY = "the date"  # not a possible column name
 _MOST_ROWS = 20_000
 
 
@@ -38,10 +38,10 @@ class Sample:
     """The rows.
 
     Attributes:
-        origin: Where they come from, as messages name it.
-        columns: With the GoogleSQL types that a table of theirs has.
-        rows: The rows themselves; values of a CSV file are text.
-        timezone: The zone in which a moment is of a date.
+        origin: Where they come from, for messages.
+        columns: Their columns, with GoogleSQL types.
+        rows: The rows; values from a CSV file are text.
+        timezone: The time zone that gives a TIMESTAMP its date.
     """
 
     origin: str
@@ -53,28 +53,28 @@ class Sample:
         return len(self.rows)
 
     def of_type(self, *types: str) -> list[str]:
-        """The columns of these types."""
+        """Return the names of the columns of these types."""
         return [column.name for column in self.columns if column.type in types]
 
     def is_unique(self, name: str) -> bool:
-        """Whether no two rows have the same value in the column."""
+        """Return whether no two rows have the same value in the column."""
         return self._codes[name].is_unique
 
     def keys(self, date: str, names: Sequence[str]) -> int:
-        """How many combinations of the date and these columns' values there are, NULL equal to NULL."""
+        """Return the number of distinct combinations of the date and these columns' values; NULL equals NULL."""
         codes = self._codes[list(names)]
         return len(codes.assign(**{_DAY: self._day_codes(date)}).drop_duplicates())
 
     def empty(self, name: str) -> int:
-        """How many rows have no value in the column."""
+        """Return the number of rows without a value in the column."""
         return int((self._codes[name] < 0).sum())
 
     def values(self, name: str) -> list[Any]:
-        """The column's values, each once, without NULL; in the order of the rows. Not of an ARRAY or JSON."""
+        """Return the column's distinct values without NULL, in row order. Not for ARRAY or JSON columns."""
         return [value for value in dict.fromkeys(plain_values(self.rows.columns[name])) if value is not None]
 
     def days(self, name: str) -> list[date | None]:
-        """For each row, the date of its value in a DATE, TIMESTAMP or DATETIME column; None: it has no value."""
+        """Return each row's date in a DATE, TIMESTAMP or DATETIME column; None for a row without a value."""
         [column] = [column for column in self.columns if column.name == name]
         dates = date_column(column, self.timezone)
         values = convert(self.rows, [column], source=self.origin)[name].combine_chunks().dictionary_encode()
@@ -82,12 +82,12 @@ class Sample:
         return [None if number is None else days[number] for number in values.indices.to_pylist()]
 
     def rows_by_date(self, name: str) -> dict[date, int]:
-        """How many rows each date has by such a column, the oldest first."""
+        """Return the number of rows by date of such a column, oldest first."""
         counts = Counter(day for day in self.days(name) if day is not None)
         return dict(sorted(counts.items()))
 
     def _day_codes(self, name: str) -> Any:
-        """As `_codes`, of the dates: computed once a column, since many keys are tried."""
+        """Return `_codes` for the dates, computed once per column because many keys are tried."""
         import pandas
 
         if name not in self._known_days:
@@ -100,7 +100,7 @@ class Sample:
 
     @cached_property
     def _codes(self) -> pandas.DataFrame:
-        """Each value as a number, -1 for none: lists and mappings cannot be compared as they are."""
+        """Each value as a number, -1 for none, because lists and mappings cannot be compared directly."""
         import pandas
 
         def hashable(name: str) -> list[Any]:
@@ -117,17 +117,17 @@ class Sample:
 
 
 def plain_values(values: Sequence[Any] | pyarrow.ChunkedArray) -> list[Any]:
-    """A column's values as Python has them, None for none."""
+    """Return a column's values as Python objects, with None for empty values."""
     plain = values if isinstance(values, Sequence) else values.to_pylist()
     return [None if _is_empty(value) else value for value in plain]
 
 
 def sample_of_file(path: Path, timezone: str = "UTC") -> Sample:
-    """All rows of a file: .csv, .parquet or .jsonl.
+    """Return all rows of a .csv, .parquet or .jsonl file.
 
     Raises:
         StagedDataError: See `lib.consolidation.files.read_rows`; or a column cannot be staged.
-        UserError: A column's name is not one that a table can have.
+        UserError: A column's name is not possible in a table.
     """
     read = read_rows(path)
     if isinstance(read, PlacedMappings):
@@ -137,24 +137,29 @@ def sample_of_file(path: Path, timezone: str = "UTC") -> Sample:
         rows = read
     for name in rows.columns:
         if not is_plain_identifier(name):
-            raise UserError(f"{path}: column {shown_name(name)}: only letters, digits and underscores; rename it")
+            raise UserError(f"{path}: column {shown_name(name)}: use only letters, digits and underscores; rename it")
     if len({name.lower() for name in rows.columns}) < len(rows.columns):
-        raise UserError(f"{path}: two columns differ in case only; rename one")
+        raise UserError(f"{path}: two column names differ only in case; rename one")
     types = _types_of_csv(rows) if path.suffix.lower() == ".csv" else _types_of_export(path)
     columns = tuple(Column(name, types[name]) for name in rows.columns)
-    convert(rows, columns, source=str(path))  # what cannot be staged is refused before anything is written
+    convert(rows, columns, source=str(path))  # refuse rows that cannot be staged before anything is written
     return Sample(path.name, columns, rows, timezone)
 
 
 def sample_of_table(warehouse: Warehouse, table: TableName, date_name: str, *, now: datetime, timezone: str) -> Sample:
-    """Rows of the table's newest date until today in the zone, at most 20,000.
+    """Return at most 20,000 rows of the table's newest date up to today.
 
     Args:
-        date_name: Its date column; empty: the one that is guessed from its columns.
+        warehouse: Where the table is.
+        table: The table.
+        date_name: Its date column; empty: guess it.
+        now: The current time.
+        timezone: The time zone of dates, including today.
 
     Raises:
         UserError: The table has no date column, or no rows.
-        TableNotFound, WarehouseUnavailable: It cannot be read.
+        TableNotFound: There is no such table.
+        WarehouseUnavailable: It cannot be read.
     """
     columns = warehouse.columns(table)
     named = {column.name: column for column in date_columns(columns)}
@@ -162,12 +167,12 @@ def sample_of_table(warehouse: Warehouse, table: TableName, date_name: str, *, n
     if date_name and date_name not in named:
         raise no_such("DATE, TIMESTAMP or DATETIME column", date_name, named)
     if not likely:
-        raise UserError(f"--date: {table} has no column to guess by; name one of type DATE, TIMESTAMP or DATETIME")
+        raise UserError(f"--date: cannot guess the date column of {table}; give a DATE, TIMESTAMP or DATETIME column")
     dates = date_column(likely[0], timezone)
     until = now.astimezone(zone(timezone)).date()
     rows = newest_rows(warehouse, table, columns, dates, until=until, most=_MOST_ROWS)
     if not rows:
-        raise UserError(f"{table} has no rows of {until} or before, so nothing can be measured")
+        raise UserError(f"{table} has no rows up to {until}, so nothing can be measured")
     day = dates.day_of(rows[0][dates.name])
     return Sample(f"{table}, {day}", columns, by_columns(rows, list(rows[0])), timezone)
 
@@ -178,7 +183,7 @@ def _types_of_csv(rows: PlacedRows) -> dict[str, str]:
 
 
 def _type_of_texts(texts: Sequence[str]) -> str:
-    """The narrowest type that keeps every text as it is written; of none, STRING."""
+    """Return the narrowest type that preserves every text as written; STRING if there are no texts."""
     from lib.embedded.json_rows import kind_of_text, type_of
 
     for type_, form in (("INT64", _WHOLE), ("FLOAT64", _DECIMAL)):

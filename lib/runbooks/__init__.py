@@ -1,1 +1,1 @@
-"""Runbooks: the catalogue, execution, archive, report and index of runs."""
+"""Runbooks: catalogue, execution, report, notifications and incident report."""

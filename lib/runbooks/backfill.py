@@ -1,4 +1,4 @@
-"""A runbook over many dates: each date a run, each run a process, a few at once."""
+"""Run a runbook for many dates: one run per date, each in its own process, a few in parallel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lib.words.dates import dates_of
 
 @dataclass(frozen=True)
 class DateSeries:
-    """A runbook's parameter, and the dates that it takes one after another: in the order asked for, each once."""
+    """The name of a runbook's date parameter, and its values: in the order given, each once."""
 
     parameter: str
     dates: tuple[date, ...]
@@ -33,35 +33,36 @@ class DateSeries:
         """Read ``PARAMETER=FIRST..LAST``, both included, or ``PARAMETER=DATE,DATE,...``.
 
         Raises:
-            UserError: It is of neither form, the runbook has no date of that name, or the dates
-                are reversed, named twice or more than `lib.words.dates.MOST_DATES`.
+            UserError: It has neither form, the runbook has no date parameter of that name, or the dates
+                are reversed, repeated or more than `lib.words.dates.MOST_DATES`.
         """
         name, equals, value = text.partition("=")
         if not equals or not value:
-            raise UserError(f"{text!r:.80} is not of the form PARAMETER=FIRST..LAST or PARAMETER=DATE,DATE")
+            raise UserError(f"{text!r:.80} must have the form PARAMETER=FIRST..LAST or PARAMETER=DATE,DATE")
         (declared,) = declared_names(runbook.parameters, {name: value})
         series = cls(declared, dates_of(value))
         series._ensure_dates_of(runbook)
         return series
 
     def share(self, index: int, count: int) -> DateSeries:
-        """What one of `count` tasks has to do, so that together they do each date once.
+        """Return one task's share of the dates; all tasks together cover each date once.
 
         Args:
-            index: Which task, from 0.
-            count: How many there are.
+            index: The task, from 0.
+            count: The number of tasks.
 
         Raises:
             UserError: There is no such task.
         """
         if not 0 <= index < count:
-            raise UserError(f"there is no task {index} of {count}; the first is 0")
+            raise UserError(f"there is no task {index} of {count}; tasks are numbered from 0")
         return replace(self, dates=self.dates[index::count])
 
     def _ensure_dates_of(self, runbook: Runbook) -> None:
         known = {parameter.name: parameter for parameter in runbook.parameters if parameter.type.is_date}
         if self.parameter not in known:
-            raise UserError(f"{runbook.name} has no date {self.parameter!r:.80}; it has {', '.join(known) or 'none'}")
+            names = ", ".join(known) or "none"
+            raise UserError(f"{runbook.name} has no date parameter {self.parameter!r:.80}; it has {names}")
         for day in self.dates:
             known[self.parameter].value(day.isoformat())
 
@@ -71,11 +72,12 @@ class DateRun:
     """How one date's run ended.
 
     Attributes:
-        exit_code: That of `runbook run`; negative: the signal that killed it.
+        day: The date.
+        exit_code: Of `runbook run`; negative: the signal that killed it.
         verdict: UNKNOWN when it could not run.
         headline: One line; hostile input.
-        run_id: Empty when it was not even archived.
-        report: For people; empty when there is none.
+        run_id: Empty when it was not archived.
+        report: Address of the report; empty when there is none.
     """
 
     day: date
@@ -88,11 +90,11 @@ class DateRun:
 
 @dataclass(frozen=True)
 class Backfill:
-    """How all of them ended.
+    """How all runs ended.
 
     Attributes:
-        runs: By the order of the dates asked for.
-        not_run: Dates that were not begun, because the backfill was stopped.
+        runs: In the order of the dates given.
+        not_run: Dates that were not started because the backfill was stopped.
     """
 
     runs: tuple[DateRun, ...]
@@ -100,22 +102,28 @@ class Backfill:
 
     @property
     def exit_code(self) -> int:
-        """That of the worst date: 1 a FAIL verdict, then 3 no answer, then 2 bad input; a date not run has none."""
+        """The worst date's exit code: 1 for FAIL is worst, then 3 (no answer, or not run), then 2 (bad input)."""
         return worst_exit_code([run.exit_code for run in self.runs] + [3 for _ in self.not_run])
 
 
 def ensure_fit(runbook: Runbook, series: DateSeries, parameters: Mapping[str, str], environment: str) -> None:
-    """See that a backfill could run.
+    """Check that a backfill can run.
+
+    Args:
+        runbook: The runbook.
+        series: Its dates.
+        parameters: The other parameters, as text.
+        environment: Name of the environment.
 
     Raises:
-        UserError: There is no such environment, a parameter does not fit, or would approve a change.
+        UserError: There is no such environment, or a parameter is invalid or would approve a change.
     """
     load_environment(environment)
     if series.parameter in declared_names(runbook.parameters, parameters):
-        raise UserError(f"parameter {series.parameter} is given twice: it takes the dates")
+        raise UserError(f"parameter {series.parameter} is given twice: --over sets it")
     for name in APPROVALS:
         if name in parameters:
-            raise UserError(f"parameter {name} approves one plan, and each date has its own: change one date at a time")
+            raise UserError(f"parameter {name} approves one plan, but each date has its own: change one date at a time")
     runbook.checked_values(parameters, environment)
 
 
@@ -131,13 +139,15 @@ def backfill(
 ) -> Backfill:
     """Run the runbook for each date; one date's failure does not stop the others.
 
-    SIGINT, SIGTERM and SIGHUP begin no further date and stop the running ones in good order.
+    After SIGINT, SIGTERM or SIGHUP no further date is started, and the running ones are stopped cleanly.
 
     Args:
         runbook: See `lib.runbooks.catalogue.find_runbook`.
+        series: The dates.
         parameters: The other parameters, as text; the same for each date.
-        jobs: How many runs there are at once, at most.
-        timeout_seconds: Of each run.
+        environment: Name of the environment.
+        jobs: Maximum number of parallel runs.
+        timeout_seconds: Time limit of each run.
         on_end: Called with each run as it ends, in this thread.
 
     Raises:
@@ -176,7 +186,7 @@ def _run(words: Sequence[str], day: date, runbook: str, environment: str, reques
         verdict = answer["verdict"] or "UNKNOWN"
         return DateRun(day, ended.exit_code, verdict, answer["headline"], answer["run_id"], answer["report"])
     run = _archived(day, since, process.pid)
-    if run or request.reason:  # stopped before it had begun, it left nothing
+    if run or request.reason:  # a run that is stopped before it begins leaves nothing
         return run
     is_killed = ended.exit_code < 0
     headline = f"Killed by signal {-ended.exit_code}" if is_killed else f"Could not run: {ended.last_words}"
@@ -184,8 +194,8 @@ def _run(words: Sequence[str], day: date, runbook: str, environment: str, reques
 
 
 def _archived(day: date, since: Selection, pid: int) -> DateRun | None:
-    """The archived run of that process, which was killed; the selection holds those that began since it did."""
-    with suppress(RunbookError):  # an archive that does not answer is no reason to fail
+    """Find the archived run of a killed process; `since` selects runs that began after it was started."""
+    with suppress(RunbookError):  # do not fail because the archive does not answer
         archive = Archive()
         for run in since.runs(archive):
             if isinstance(run, Run) and (run.record.host, run.record.pid) == (this_machine(), pid):

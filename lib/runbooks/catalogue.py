@@ -1,4 +1,4 @@
-"""The runbooks there are: every notebook of the project, and of those that come with the library."""
+"""The runbooks: the project's notebooks and those shipped with the library."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Runbook:
-    """A notebook that can be run; the stem of its file is the runbook's name."""
+    """A notebook that can be run; its file name without the ending is the runbook's name."""
 
     path: Path
 
@@ -48,27 +48,27 @@ class Runbook:
 
     @property
     def title(self) -> str:
-        """The first heading; the name when there is none."""
+        """The first heading; without one, the name."""
         headings = (line for line in self._prose if line.startswith("#"))
         return next(headings, "").lstrip("#").strip() or self.name
 
     @property
     def purpose(self) -> str:
-        """The first line of prose below the title; empty when there is none."""
+        """The first line of prose below the title; may be empty."""
         return next((line for line in self._prose if not line.startswith("#")), "")
 
     @property
     def occasion(self) -> str:
-        """When to run it, as its first cell says after ``**Run it**``: the rest of that sentence; may be empty."""
-        said = (_OCCASION.search(_ASIDE.sub("", line)) for line in self._prose)
-        return next((found["when"].strip() for found in said if found), "").replace("`", "")
+        """When to run it: the rest of the sentence after ``**Run it**`` in the first cell; may be empty."""
+        matches = (_OCCASION.search(_ASIDE.sub("", line)) for line in self._prose)
+        return next((found["when"].strip() for found in matches if found), "").replace("`", "")
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """What the cell tagged ``parameters`` declares, in its order.
+        """The parameters that the cell tagged ``parameters`` declares, in order.
 
         Raises:
-            UserError: The notebook or that cell cannot be read.
+            UserError: The notebook or the cell cannot be read.
         """
         for cell in self._cells:
             if "parameters" in cell.tags:
@@ -76,14 +76,14 @@ class Runbook:
         return ()
 
     def checked_values(self, given: Mapping[str, object], environment: str) -> dict[str, Any]:
-        """The value of every parameter of a run in that environment.
+        """Return the checked value of every parameter of a run in this environment.
 
         Raises:
-            UserError: One is wrong.
+            UserError: A parameter is unknown or its value is invalid.
         """
         if ENVIRONMENT_PARAMETER in given:
             raise UserError(
-                f"parameter {ENVIRONMENT_PARAMETER} follows the run's environment; choose that instead (--env)"
+                f"parameter {ENVIRONMENT_PARAMETER} is set from the run's environment; choose that with --env"
             )
         values = resolve_values(self.parameters, given)
         if ENVIRONMENT_PARAMETER in values:
@@ -98,7 +98,7 @@ class Runbook:
         return []
 
     def notebook(self) -> dict[str, Any]:
-        """The whole notebook, checked, as nbformat has it.
+        """Return the whole notebook (nbformat 4), validated.
 
         Raises:
             UserError: It is not a Python notebook of nbformat 4.
@@ -108,7 +108,7 @@ class Runbook:
             from nbformat import v4, validator
         try:
             notebook = v4.reads(self.path.read_text(encoding="utf-8"))  # type: ignore[no-untyped-call]
-            with catch_warnings(action="ignore"):  # of cells without ids, and of ids that two cells have
+            with catch_warnings(action="ignore"):  # about missing and duplicate cell ids
                 _, notebook = validator.normalize(notebook)
                 validator.validate(notebook)
         except (OSError, ValueError, validator.ValidationError) as error:
@@ -118,7 +118,7 @@ class Runbook:
 
     @cached_property
     def _cells(self) -> list[_Cell]:
-        # Not nbformat: its import takes longer than `runbook list` may.
+        # Not with nbformat, whose import takes longer than `runbook list` may.
         try:
             if not self.path.is_file():  # reading a named pipe would never end
                 raise ValueError("no such file")
@@ -131,22 +131,20 @@ class Runbook:
             raise self._not_a_notebook(f"{type(error).__name__}: {error}") from error
         for language in languages:
             if language.lower() != "python":
-                raise UserError(f"{self.path} is a notebook for {language!r:.40}; runbooks are written in Python")
+                raise UserError(f"{self.path} is a notebook in {language!r:.40}; runbooks must be in Python")
         return cells
 
     def _not_a_notebook(self, reason: str) -> UserError:
         reason = " ".join(reason[:_MAX_REASON].split())
-        return UserError(
-            f"{self.path} is not a notebook of nbformat 4: {reason}; correct it in JupyterLab, or delete it"
-        )
+        return UserError(f"{self.path} is not a notebook of nbformat 4: {reason}; fix it in JupyterLab, or delete it")
 
 
 @contextmanager
 def fast_import() -> Iterator[None]:
-    """Import nbformat or papermill without what they do not use here, and takes longer to load than all the rest.
+    """Import nbformat or papermill without slow modules that are not needed here.
 
-    papermill takes the modules for absent, and then reads no notebook from a bucket; so does
-    jsonschema, and then does not check the format of addresses.
+    papermill and jsonschema take these modules for absent: papermill then cannot read notebooks
+    from buckets, and jsonschema does not check the format of addresses.
     """
     absent = [name for name in _UNUSED if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
@@ -158,22 +156,26 @@ def fast_import() -> Iterator[None]:
 
 
 def runbooks(folder: Path | None = None) -> list[Runbook]:
-    """All runbooks, by name, damaged ones too: of a folder, or by default of `lib.places.notebooks`."""
+    """Return all runbooks, sorted by name, including damaged ones.
+
+    Args:
+        folder: Where to look; by default in `lib.places.notebooks`.
+    """
     folders = (folder,) if folder else places.notebooks()
     by_name = {path.stem: path for each in reversed(folders) for path in each.glob("[!.]*.ipynb")}
     return [Runbook(by_name[name]) for name in sorted(by_name)]
 
 
 def hidden_notebooks() -> list[Path]:
-    """Files that are not runbooks although they end in ``.ipynb``: macOS and editors leave some."""
+    """Return hidden ``.ipynb`` files, which are not runbooks; macOS and editors leave some."""
     return sorted(path for folder in places.notebooks() for path in folder.glob(".*.ipynb"))
 
 
 def find_runbook(name: str, folder: Path | None = None) -> Runbook:
-    """The runbook of that name.
+    """Return the runbook of this name.
 
     Raises:
-        UserError: There is none; names the nearest and all there are.
+        UserError: There is none; the message names the closest one and all runbooks.
     """
     known = {runbook.name: runbook for runbook in runbooks(folder)}
     if name in known:
@@ -186,5 +188,5 @@ def _cell(cell: Mapping[str, Any]) -> _Cell:
 
 
 def _languages(metadata: Mapping[str, Any]) -> list[str]:
-    said = (metadata.get("kernelspec", {}).get("language"), metadata.get("language_info", {}).get("name"))
-    return [language for language in said if language]
+    named = (metadata.get("kernelspec", {}).get("language"), metadata.get("language_info", {}).get("name"))
+    return [language for language in named if language]

@@ -1,4 +1,4 @@
-"""Running a runbook: parameters checked, notebook executed, everything archived."""
+"""Run a runbook: check its parameters, execute its notebook, archive the result."""
 
 from __future__ import annotations
 
@@ -48,28 +48,28 @@ def execute(
     progress: bool | None = None,
     on_change: _OnChange | None = None,
 ) -> Run:
-    """Run a runbook to whatever end it comes to; that end is in the result, not an exception.
+    """Run a runbook and archive it; a failed run is a result, not an exception.
 
-    SIGINT, SIGTERM and SIGHUP stop the run in good order while this function runs.
+    SIGINT, SIGTERM and SIGHUP stop the run cleanly while this function runs.
 
     Args:
         runbook: See `lib.runbooks.catalogue.find_runbook`.
         parameters: Values by name, as text or typed; the others keep their defaults.
-        environment: Name of the environment; the notebook's parameter of that name.
-        archive: Where the run is kept; by default where ``RUNBOOK_OUTPUTS`` says.
-        origin: What the run comes from; a planned one looks from the moment that it was planned for, and one
-            that an agent asked for notifies nobody.
-        progress: Show a progress bar on standard error; by default when it is a terminal.
-        on_change: Called with the archive once the run has begun and once it has ended: builds the site. If it
-            raises at the end, that is one line on standard error.
+        environment: Name of the environment, which also sets the notebook's parameter ``environment``.
+        archive: Where the run is kept; by default at ``RUNBOOK_OUTPUTS``.
+        limits: How long things may take.
+        origin: Why the run was started. A planned run runs as of its planned time; an agent's run notifies nobody.
+        progress: Show a progress bar on standard error; by default if that is a terminal.
+        on_change: Called with the archive when the run has begun and when it has ended, to build the site. If it
+            fails at the end, one line on standard error reports it.
 
     Returns:
-        The run, archived: its record, notebook and report, and the files beside it.
+        The archived run: its record, notebook, report and other files.
 
     Raises:
-        UserError: A parameter, the environment or the notebook is wrong; nothing was started.
-        Unavailable: The archive cannot be written, and nothing was started; or it no longer
-            could be when the run had ended.
+        UserError: A parameter, the environment or the notebook is invalid; nothing was started.
+        Unavailable: The archive cannot be written: either nothing was started, or writing failed when the run
+            had ended.
     """
     settings = load_environment(environment)
     redactor = redactor_of(settings)
@@ -119,27 +119,31 @@ def rerun(
     limits: Limits | None = None,
     on_change: _OnChange | None = None,
 ) -> Run:
-    """Ask again what a run asked: the same parameters, environment and moment to look from; see `execute`.
+    """Repeat a run with the same parameters and environment, as of the same point in time; see `execute`.
 
     Args:
-        run: That run; one that was not planned looked from its start.
+        run: The run to repeat; an unplanned run was as of its start.
+        runbook: Its runbook.
+        archive: Where the new run is kept.
+        limits: How long things may take.
+        on_change: See `execute`.
 
     Raises:
-        UserError: It approved a change, a parameter's value is no longer known, or the runbook no
+        UserError: The run approved a change, a parameter's value is no longer known, or the runbook no
             longer has such a parameter or value; nothing was started.
-        Unavailable: The archive could no longer be written when the run had ended.
+        Unavailable: The archive could not be written.
     """
     record = run.record
     parameters = {name: value for name, value in record.parameters.items() if name != ENVIRONMENT_PARAMETER}
     if approved := [name for name in APPROVALS if parameters.get(name)]:
         asked = ", ".join(name for name, value in parameters.items() if value not in (None, "", False))
         raise UserError(
-            f"{run.run_id} approved a change ({', '.join(approved)}; its parameters: {asked}): a change has to be "
-            f"planned again: runbook run {runbook.name} --env {record.environment}"
+            f"{run.run_id} approved a change ({', '.join(approved)}; its parameters: {asked}): plan the change "
+            f"again with runbook run {runbook.name} --env {record.environment}"
         )
     if masked := [name for name, value in parameters.items() if MASK in str(value)]:
-        raise UserError(f"{run.run_id} cannot be run again: parameter {masked[0]} held a secret, which was not kept")
-    # A default is not read as given text is: an empty text, where None is another value.
+        raise UserError(f"{run.run_id} cannot be rerun: parameter {masked[0]} held a secret, which was not kept")
+    # Defaults are left out, because text is converted: an empty text may become None.
     defaults = {parameter.name: parameter.default for parameter in runbook.parameters}
     return execute(
         runbook,
@@ -154,12 +158,12 @@ def rerun(
 
 @contextmanager
 def _heartbeat(archive: Archive, run: Run) -> Iterator[None]:
-    """Renew ``heartbeat_at`` of the run's record, in a thread, for the length of the ``with`` block."""
+    """Renew the record's ``heartbeat_at`` in a thread during the ``with`` block."""
     ended = threading.Event()
 
     def beat() -> None:
         while not ended.wait(HEARTBEAT_SECONDS):
-            # A beat that cannot be written must not end the run; the next one may be.
+            # A heartbeat that cannot be written must not end the run; the next one may succeed.
             with suppress(Unavailable):
                 archive.write_record(Run(run.place, replace(run.record, heartbeat_at=utc_now())))
 
@@ -175,7 +179,7 @@ def _heartbeat(archive: Archive, run: Run) -> Iterator[None]:
 def _after_begin(
     archive: Archive, settings: Environment, redactor: Redactor, on_change: _OnChange | None, *, notifies: bool
 ) -> None:
-    # The run matters more, and what fails here is done again at its end, and reported then.
+    # The run matters more. What fails here is repeated, and reported, at its end.
     with suppress(Unavailable):
         if notifies:
             _close_lost_runs(archive, settings, redactor)
@@ -185,7 +189,7 @@ def _after_begin(
 
 
 def _after_end(archive: Archive, redactor: Redactor, on_change: _OnChange | None) -> None:
-    """Build the site; whatever it fails at in what other runs left, this one has its result."""
+    """Build the site; a failure, for example over another run's files, must not affect this run's result."""
     try:
         if on_change:
             on_change(archive)
@@ -195,7 +199,7 @@ def _after_end(archive: Archive, redactor: Redactor, on_change: _OnChange | None
 
 
 def _close_lost_runs(archive: Archive, settings: Environment, redactor: Redactor) -> None:
-    """Notify people of runs that were killed, and seal them, which they could not do themselves."""
+    """Send notifications for killed runs, and seal them."""
     for lost in lost_runs(archive, settings.name):
         run = notified(lost, archive, settings.notifications, redactor) if is_news(lost.record) else lost
         archive.write_record(run)
@@ -228,16 +232,16 @@ def _archive(archive: Archive, run: Run, notebook: Mapping[str, Any]) -> None:
     import nbformat
 
     text = nbformat.writes(with_head(notebook, run.record))  # type: ignore[no-untyped-call]
-    # Outputs may hold half a surrogate pair, which a file cannot hold.
+    # Outputs may contain half a surrogate pair, which cannot be encoded.
     archive.store.write(run.notebook, text.encode("utf-8", "replace"))
     archive.store.write(run.report, render_report(run.record, notebook).encode("utf-8", "replace"))
-    # Last, so that a run whose record says that it has ended has its files.
+    # Last, so that a run recorded as ended has all its files.
     archive.write_record(run)
 
 
 def _code_version() -> str:
     """``git describe`` of the checkout, or the installed package's version."""
-    if not places.is_checkout():  # git would describe the repository that somebody's environment lies in
+    if not places.is_checkout():  # git would describe the user's own repository
         return _version("consolidation-runbooks")
     command = ["git", "-C", str(places.ROOT), "describe", "--always", "--dirty", "--tags"]
     try:

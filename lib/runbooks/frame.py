@@ -1,4 +1,4 @@
-"""The frame of a new runbook: its notebook, and the file of its first step."""
+"""Create a new runbook: its notebook and the file of its first step."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from lib.operations.scope import Scope
 from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 
-# The id is never changed: runs are compared by it.
+# Never change the id: runs are compared by it.
 FIRST = Question("{id}", "{title}")
 
 
 @section(FIRST)
 def first_step(scope: Scope) -> Section:
-    """Look at one thing, and answer the question with the figure that decides."""
+    """Check one thing, and answer the question with the figure that decides."""
     platform = scope.platform
     question = FIRST.on({{platform.environment.nouns.date: scope.day}}, [platform.commands.run("{name}")])
-    return Section((question.unknown("this step is not written yet", "Write it: lib/operations/{name}.py"),))
+    return Section((question.unknown("this step has not been written yet", "Write it: lib/operations/{name}.py"),))
 '''
 
 _PARAMETERS = """\
-environment: str = "local"  # where to look: a file of params/environments, without its ending
-date: str = "today"  # date to look at: YYYY-MM-DD, today or yesterday
-hours: float = 24  # how far back the logs are read, in hours
-timezone: str = ""  # zone in which a date is a day, such as Europe/Berlin; empty: the environment's"""
+environment: str = "local"  # name of a file in params/environments
+date: str = "today"  # date to check: YYYY-MM-DD, today or yesterday
+hours: float = 24  # how far back logs are read, in hours
+timezone: str = ""  # time zone of dates, such as Europe/Berlin; empty: the environment's"""
 
 _HEAD = """\
 from lib.verdict.head import verdict_so_far
 
 verdict_so_far()"""
 
-# What a cell shows is to be looked at, not its code.
+# People look at what these cells show, not at their code.
 _FOLDED = {"jupyter": {"source_hidden": True}}
 _FORM = """\
 from lib.workbench.form import form
@@ -64,28 +64,29 @@ what_was_read(scope)"""
 
 
 def write_frame(name: str, title: str) -> tuple[Path, Path]:
-    """Write the notebook and its step, which is UNKNOWN until someone writes it.
+    """Write the notebook and its first step, which is UNKNOWN until someone writes it.
 
     Args:
-        title: The question that it answers; its heading.
+        name: The runbook's name.
+        title: The question that it answers, used as its heading.
 
     Returns:
-        The notebook's file and the step's.
+        The notebook's file and the step's file.
 
     Raises:
-        UserError: The name or the title is not usable, or taken; nothing was written.
+        UserError: The name or the title is not usable, or the name is taken; nothing was written.
     """
     if not _NAME.fullmatch(name):
-        raise UserError(f"{name!r:.80} is not a name for a runbook; use lower-case letters, digits and underscores")
+        raise UserError(f"{name!r:.80} is not a valid runbook name; use lower-case letters, digits and underscores")
     if not title.isprintable() or not title.strip() or set(title) & set('"\\'):
         raise UserError(f"--title {title!r:.80} must be one line of text without quotes and backslashes")
     rooms = places.ROOT / "lib" / "operations"
     if not places.is_checkout():
-        raise UserError(f"{places.ROOT} is not a checkout; a runbook's steps are written in lib/operations of one")
+        raise UserError(f"{places.ROOT} is not a checkout; `runbook new` writes steps to lib/operations of a checkout")
     files = (places.notebooks()[0] / f"{name}.ipynb", rooms / f"{name}.py")
     for path in (*files, rooms / name):
         if path.exists():
-            raise UserError(f"{path} is already there; choose another name")
+            raise UserError(f"{path} already exists; choose another name")
     for path, text in zip(files, (json.dumps(notebook(name, title), indent=1) + "\n", step(name, title)), strict=True):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -93,29 +94,29 @@ def write_frame(name: str, title: str) -> tuple[Path, Path]:
 
 
 def step(name: str, title: str) -> str:
-    """The Python file of the first step."""
+    """Return the Python source of the first step."""
     question = re.sub(r"[^a-z]+", "_", name).strip("_") or "first_step"
     return _STEP.format(name=name, title=title.strip(), id=question)
 
 
 def notebook(name: str, title: str) -> dict[str, Any]:
-    """The notebook, in the form that CONTRIBUTING.md asks for."""
+    """Return the notebook (nbformat 4), in the form described in CONTRIBUTING.md."""
     cells = [
         _prose(
             "title",
-            f"# {title.strip()}\n\nSay in a sentence what it looks at.\n\n**Run it** when. **It changes nothing.**",
+            f"# {title.strip()}\n\nSay in one sentence what it checks.\n\n**Run it** when. **It changes nothing.**",
         ),
         {**_code("head", _HEAD), "metadata": _FOLDED},
-        _prose("parameters-help", "## Parameters\n\nEvery one has a default that changes nothing."),
+        _prose("parameters-help", "## Parameters\n\nThe defaults change nothing."),
         {**_code("parameters", _PARAMETERS), "metadata": {"tags": ["parameters"]}},
         {**_code("form", _FORM), "metadata": _FOLDED},
-        _prose("setup-how", "## What this run does\n\nA parameter that is wrong ends the run here."),
+        _prose("setup-how", "## What this run does\n\nAn invalid parameter ends the run here."),
         _code("setup", _SETUP),
-        _prose("step-1-how", "## Step 1\n\nSay what the step looks at, and what a bad answer means."),
+        _prose("step-1-how", "## Step 1\n\nSay what the step checks, and what a bad answer means."),
         _code("step-1", f"from lib.operations.{name} import first_step\n\nfirst_step(scope)"),
-        _prose("what-was-read-how", "## What this run read\n\nOn BigQuery each query is estimated first."),
+        _prose("what-was-read-how", "## What this run read\n\nOn BigQuery, each query's cost is estimated first."),
         _code("what-was-read", _READ),
-        _prose("verdict-how", "## Verdict\n\nThe worst answer of all steps above."),
+        _prose("verdict-how", "## Verdict\n\nThe worst answer of the steps above."),
         _code("verdict", "scope.verdict()"),
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}

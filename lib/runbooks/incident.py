@@ -1,6 +1,6 @@
-"""An incident: what chosen runs found, what the services logged meanwhile, and what people did.
+"""Gather an incident: what runs found, what services logged, and what people changed.
 
-A source that cannot be read is named with the reason; the others are shown all the same.
+A source that cannot be read is named with the reason; the others are still shown.
 """
 
 from __future__ import annotations
@@ -35,16 +35,20 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Incident:
-    """All that the report tells.
+    """The content of an incident report.
 
     Attributes:
-        since: First moment (UTC).
-        until: First moment that is too late (UTC).
-        runs: The runs that looked at it, oldest first.
-        consolidations: Put together from those lines, by their start.
-        lines: The log lines that matter, oldest first.
+        title: May be empty.
+        platform: Where it happened.
+        since: Start of the period (UTC), included.
+        until: End of the period (UTC), excluded.
+        runs: The runs that investigated it, oldest first.
+        history: The logs of the period.
+        consolidations: Reconstructed from the log lines, ordered by start.
+        lines: The relevant log lines, oldest first.
         actions: What people changed, oldest first.
-        pictures: The timelines that those runs showed, each once, of the run that found the worst first.
+        pictures: Timelines that the runs showed, each once, starting with those of the worst run.
+        unread: The reason why a source could not be read, by source.
     """
 
     title: str
@@ -61,22 +65,22 @@ class Incident:
 
     @property
     def newest_runs(self) -> list[Run]:
-        """The newest run of each runbook: how things stand."""
+        """The newest run of each runbook, for the current state."""
         return list({run.record.runbook: run for run in self.runs}.values())
 
     @property
     def worst_run(self) -> Run | None:
-        """The first run that found the worst: it tells best what happened. None: there are no runs."""
+        """The first run with the worst verdict, which describes best what happened; None without runs."""
         return max(self.runs, key=lambda run: verdict_of(run).badness, default=None)
 
     @property
     def verdict(self) -> Verdict:
-        """The worst that any run found."""
+        """The worst verdict of any run."""
         return worst([verdict_of(run) for run in self.runs])
 
 
 def verdict_of(run: Run) -> Verdict:
-    """The run's verdict; UNKNOWN when it has none."""
+    """Return the run's verdict, or UNKNOWN if it has none."""
     return run.record.verdict or Verdict.UNKNOWN
 
 
@@ -89,13 +93,15 @@ def gather(
     until: datetime | None = None,
     title: str = "",
 ) -> Incident:
-    """Collect what is known of an incident.
+    """Gather what is known about an incident.
 
     Args:
-        run_ids: The runs that looked at it; by default all of the period.
-        since: First moment (UTC); by default a day before the first of those runs, or a day ago.
-        until: First moment that is too late (UTC); by default now.
-        title: What people call it; by default the headline of the run that found the worst.
+        platform: Where it happened.
+        archive: Where runs are kept.
+        run_ids: The runs that investigated it; by default all runs of the period.
+        since: Start of the period (UTC); by default a day before the first of those runs, or a day ago.
+        until: End of the period (UTC), excluded; by default now.
+        title: Title of the report; by default the headline of the worst run.
 
     Raises:
         UserError: There is no such run, or the period is empty.
@@ -107,7 +113,7 @@ def gather(
     first = min((run.record.started_at for run in runs), default=until) if run_ids else until
     since = since or first - _BEFORE_THE_RUNS
     if since >= until:
-        raise UserError(f"from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC there is no time; look at --since")
+        raise UserError(f"the period from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC is empty; check --since")
     if not run_ids:
         runs = [run for run in runs if since <= run.record.started_at < until]
     history = LogHistory(platform, since, until)
@@ -134,7 +140,7 @@ def gather(
 
 
 def _pictures(archive: Archive, runs: Sequence[Run]) -> list[Timeline]:
-    """One of each finding, out of the notebooks that are in the archive."""
+    """Return one timeline per finding, from the archived notebooks."""
     newest = {run.record.runbook: run for run in runs}.values()
     found: dict[str, Timeline] = {}
     for run in sorted(newest, key=lambda run: -verdict_of(run).badness):
@@ -144,7 +150,7 @@ def _pictures(archive: Archive, runs: Sequence[Run]) -> list[Timeline]:
 
 
 def _notebook(archive: Archive, run: Run) -> Any:
-    """As it was archived; one without cells where a run was killed, or what is there is not a notebook."""
+    """Read the archived notebook; without a valid one, as of a killed run, return one without cells."""
     from nbformat.validator import isvalid
 
     with suppress(FileNotFoundError, ValueError):
@@ -155,7 +161,7 @@ def _notebook(archive: Archive, run: Run) -> Any:
 
 
 def _ended_runs(platform: Platform, archive: Archive) -> list[Run]:
-    """Those of the environment, oldest first."""
+    """Return the environment's ended runs, oldest first."""
     runs = [run for run in Selection(environment=platform.name).runs(archive) if isinstance(run, Run)]
     return [run for run in reversed(runs) if run.record.status is not RunStatus.RUNNING]
 
@@ -163,7 +169,7 @@ def _ended_runs(platform: Platform, archive: Archive) -> list[Run]:
 def _chosen(runs: Sequence[Run], run_ids: Sequence[str], where: str) -> list[Run]:
     missing = sorted(set(run_ids) - {run.run_id for run in runs})
     if missing:
-        raise UserError(f"there is no run {missing[0]!r:.80} that has ended, of {where}")
+        raise UserError(f"there is no ended run {missing[0]!r:.80} of {where}")
     return [run for run in runs if run.run_id in run_ids]
 
 

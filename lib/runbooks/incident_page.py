@@ -1,6 +1,6 @@
-"""The incident report: one HTML and one Markdown file with the same content.
+"""Write the incident report: one HTML and one Markdown file with the same content.
 
-Both are made of the same tables of texts, masked before they are rendered.
+Both are rendered from the same tables of text, masked before rendering.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ class Part:
     """A table of the report.
 
     Attributes:
-        rows: Texts, as many a row as there are columns.
-        empty: What it says without rows; with the reason when its source could not be read.
+        heading: Its heading.
+        columns: Names of the columns.
+        rows: Texts; one per column in each row.
+        empty: Shown when there are no rows.
         note: How to read it; may be empty.
-        is_folded: Whether the page shows it only when it is opened: it is long, and evidence.
+        is_folded: Whether the page shows it folded, because it is long evidence.
     """
 
     heading: str
@@ -57,10 +59,12 @@ def write_incident(incident: Incident, archive: Archive, folder: Path | None = N
     """Write ``incident-<UTC time>-<random>.html`` and ``.md``.
 
     Args:
-        folder: Where to write them, made when it is missing; by default ``incidents`` in the archive.
+        incident: The content.
+        archive: Where its runs are kept.
+        folder: Where to write the files, created if missing; by default ``incidents`` in the archive.
 
     Returns:
-        Their addresses.
+        The addresses of the HTML and the Markdown file.
 
     Raises:
         UserError: They cannot be written there.
@@ -79,7 +83,7 @@ def write_incident(incident: Incident, archive: Archive, folder: Path | None = N
 
 
 def _link(run: Run, archive: Archive, page: str) -> str:
-    """From the page to the run's report; of a run that was killed there is but its record's folder."""
+    """Return the link from the page to the run's report, or to the run's folder if it was killed."""
     target = archive.store.address(run.report if REPORT in archive.store.children(run.place) else run.place)
     if "://" in target and "://" not in page:
         return quote(target, safe=":/")
@@ -89,7 +93,7 @@ def _link(run: Run, archive: Archive, page: str) -> str:
 def _values(incident: Incident, archive: Archive, page: str, made_at: datetime) -> dict[str, Any]:
     redactor = redactor_of(incident.platform.environment)
     worst_run = incident.worst_run
-    headline = worst_run.record.headline if worst_run else "No run looked at this period"
+    headline = worst_run.record.headline if worst_run else "No runs in this period"
     evidence = (
         replace(part, is_folded=True) for part in (_findings(incident), _timeline(incident), _log_lines(incident))
     )
@@ -118,7 +122,7 @@ def _values(incident: Incident, archive: Archive, page: str, made_at: datetime) 
 
 
 def _when(incident: Incident, moment: datetime | None) -> str:
-    """As its operators think of it, and in UTC."""
+    """Return the time in the environment's zone and in UTC."""
     if moment is None:
         return "-"
     return f"{in_zone(moment, incident.platform.environment.timezone)} ({moment.astimezone(UTC):%H:%M:%S} UTC)"
@@ -142,13 +146,13 @@ def _impact(incident: Incident) -> Iterator[tuple[str, str]]:
     states = [incident.history.progress(run) for run in incident.consolidations]
     if "logs" not in incident.unread:
         yield "Consolidations", text_of(len(incident.consolidations))
-        yield "of them failed or unfinished", text_of(sum(s in (Progress.FAILED, Progress.UNFINISHED) for s in states))
+        yield "Failed or unfinished", text_of(sum(s in (Progress.FAILED, Progress.UNFINISHED) for s in states))
         yield "MERGEs without the lock", text_of(sum(run.merged_without_lock for run in incident.consolidations))
         yield "Rows merged", text_of(sum(merged))
         duplicates = sum(run.duplicates or 0 for run in incident.consolidations)
-        yield "Duplicate keys that validations found", text_of(duplicates)
+        yield "Duplicate keys found by validation", text_of(duplicates)
         yield "Error lines", text_of(len(incident.history.errors))
-    yield "Runs that did not pass", text_of(sum(verdict_of(run) is not Verdict.PASS for run in incident.runs))
+    yield "Runbook runs that did not pass", text_of(sum(verdict_of(run) is not Verdict.PASS for run in incident.runs))
     yield "Changes by people", text_of(len(incident.actions))
 
 
@@ -160,7 +164,7 @@ def _findings(incident: Incident) -> Part:
         if check.verdict is not Verdict.PASS
     ]
     columns = ("Verdict", "Check", "Found", "Figures", "Run")
-    return _part("What was found", columns, rows, "No check of these runs found anything.")
+    return _part("Findings", columns, rows, "All checks of these runs passed.")
 
 
 def _actions(incident: Incident) -> Part:
@@ -178,12 +182,12 @@ def _actions(incident: Incident) -> Part:
         for record in incident.actions
     ]
     columns = ("When", "What", "Who", "Why", "State", "Before", "After", "Undo")
-    return _part("What was done", columns, rows, "Nothing is on record.", _unread(incident, "record of"))
+    return _part("Changes", columns, rows, "No changes recorded.", _unread(incident, "record of"))
 
 
 def _open(incident: Incident) -> Part:
     steps = [
-        (str(check.verdict), f"{check.name}: {check.summary}", check.next_step or "Find out.", run.record.runbook)
+        (str(check.verdict), f"{check.name}: {check.summary}", check.next_step or "Investigate.", run.record.runbook)
         for run in incident.newest_runs
         for check in run.record.checks
         if check.verdict is not Verdict.PASS
@@ -200,15 +204,15 @@ def _open(incident: Incident) -> Part:
     ]
     rows = [*steps, *cut_short, *begun]
     columns = ("Verdict", "What", "Next step", "Runbook")
-    note = "By the newest run of each runbook."
-    return _part("What is open", columns, rows, "Nothing: the newest run of each runbook passed.", note=note)
+    note = "From the newest run of each runbook."
+    return _part("Open issues", columns, rows, "None: the newest run of each runbook passed.", note=note)
 
 
 def _timeline(incident: Incident) -> Part:
     rows = [_consolidation_row(incident, run) for run in incident.consolidations]
     date = incident.platform.environment.nouns.date_heading
     columns = ("Started", "Batch", date, "State", "Took", "Rows", "Duplicates", "Instance")
-    return _part("Consolidations", columns, rows, "None was logged.", _unread(incident, "logs"))
+    return _part("Consolidations", columns, rows, "None were logged.", _unread(incident, "logs"))
 
 
 def _consolidation_row(incident: Incident, run: Consolidation) -> tuple[str, ...]:
@@ -230,9 +234,9 @@ def _log_lines(incident: Incident) -> Part:
         (_when(incident, entry.timestamp), f"{entry.service} {entry.instance}".strip(), entry.severity, entry.message)
         for entry in incident.lines
     ]
-    columns = ("When", "Who", "Severity", "Line")
-    note = "Lines of the lock, the MERGE and the validation, and errors."
-    return _part("Log lines", columns, rows, "None was logged.", _unread(incident, "logs"), note=note)
+    columns = ("When", "Service", "Severity", "Line")
+    note = "Lines about the lock, the MERGE and validation, and errors."
+    return _part("Log lines", columns, rows, "None were logged.", _unread(incident, "logs"), note=note)
 
 
 def _unread(incident: Incident, sources: str) -> list[str]:
@@ -247,9 +251,9 @@ def _part(
     unread: Sequence[str] = (),
     note: str = "",
 ) -> Part:
-    """The part, its newest rows; who could not look must not say that there is nothing."""
+    """Build the part with its newest rows; if a source could not be read, do not claim that there are none."""
     hidden = len(rows) - _MOST_ROWS
-    notes = [note, *(f"Could not look: {reason}" for reason in unread)]
-    notes += [f"{hidden:,} earlier ones are not shown."] if hidden > 0 else []
+    notes = [note, *(f"Could not be read: {reason}" for reason in unread)]
+    notes += [f"{hidden:,} earlier rows are not shown."] if hidden > 0 else []
     empty = "" if unread else empty
     return Part(heading, columns, rows[-_MOST_ROWS:], empty, " ".join(filter(None, notes)))

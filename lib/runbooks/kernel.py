@@ -1,4 +1,4 @@
-"""A kernel of one run: started early, spoken to over IPC, and surely gone afterwards."""
+"""The kernel of one run: started early, connected over IPC, and always ended afterwards."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from lib.runbooks.published import ListeningClient
 
 KERNEL_NAME = "python3"
-# In its reply to a cell that failed, and then in the cell's metadata: of an error of this library, its exit code.
+# Key in the reply to a failed cell, and then in the cell's metadata: the exit code of an error of this library.
 EXIT_CODE = "runbook_exit_code"
-# The path of a Unix socket may have 107 bytes; the names below the folder take some.
+# The path of a Unix socket may have 107 bytes, including the names below this folder.
 _MAX_FOLDER_LENGTH = 80
 _SHUTDOWN_POLL_SECONDS = 0.01
 _MAX_LAST_WORDS = 2_000
-# ipykernel without its debugger: no unattended run has a use for it, and it is a fifth of the start.
-# Nor with the notebook's folder first, where a file may have the name of a module that it needs.
+# Without debugpy, which an unattended run does not need and which takes a fifth of the start-up time.
+# Without the notebook's folder on the path, where a file could shadow a module.
 _START = (
     "import sys; sys.modules['debugpy'] = None; sys.path = [*filter(None, sys.path)]; "
     "from lib.runbooks.kernel_process import start; start()"
 )
-# The first `atexit` hook is the last to run: all that a cell registered runs before. Python would then
-# take half a second to take itself apart, and ipykernel's last flush hangs once in some fifty times.
+# The first `atexit` hook runs last, after all that cells registered. It skips Python's shutdown, which
+# takes half a second and in which ipykernel's last flush hangs about once in fifty times.
 _EXIT_AT_ONCE = "__import__('atexit').register(__import__('os')._exit, 0)"
 
 
 class Kernel:
-    """A running kernel process, the leader of a process group of its own."""
+    """A running kernel process, which leads its own process group."""
 
     def __init__(self, manager: AsyncKernelManager, clients: Sequence[ListeningClient], log: Path) -> None:
         self.manager = manager
@@ -48,18 +48,18 @@ class Kernel:
         self._log = log
 
     def last_words(self) -> str:
-        """The end of what the process wrote outside of any cell, e.g. of a crash."""
+        """Return the end of what the process wrote outside any cell, for example in a crash."""
         return self._log.read_text(encoding="utf-8", errors="replace").strip()[-_MAX_LAST_WORDS:]
 
     def complete_outputs(self, cells: Sequence[dict[str, Any]], *, is_over: bool) -> int:
-        """Add to the executed cells what they printed after their end, as threads and child processes do.
+        """Add output that arrived after a cell's end, as from threads and child processes, to the cells.
 
         Args:
-            cells: All that were sent to the kernel, in their order.
-            is_over: Wait for nothing; what has arrived is all there will be.
+            cells: All cells sent to the kernel, in order.
+            is_over: Do not wait: no more messages will arrive.
 
         Returns:
-            How many messages of the kernel are missing.
+            The number of missing kernel messages.
         """
         from jupyter_core.utils import run_sync
 
@@ -69,11 +69,11 @@ class Kernel:
         return sum(client.arrivals.missing for client in self._clients)
 
     def interrupt(self) -> None:
-        """Raise KeyboardInterrupt in the running cell; nothing when no cell runs."""
+        """Raise KeyboardInterrupt in the running cell, if any."""
         self._signal(signal.SIGINT)
 
     def kill(self) -> None:
-        """End the kernel and everything that it started, at once."""
+        """Kill the kernel and everything that it started."""
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -83,13 +83,17 @@ class Kernel:
 
 @contextmanager
 def started_kernel(working_folder: Path, variables: Mapping[str, str]) -> Iterator[Kernel]:
-    """A kernel that was launched, not awaited: it boots while its caller imports papermill.
+    """Launch a kernel without waiting for it: it boots while the caller imports papermill.
 
-    On leaving it is shut down gracefully, so that its ``atexit`` hooks run, and
-    whatever is left of its process group is killed. The variables are added to its environment.
+    At the end of the ``with`` block it is shut down gracefully, so that its ``atexit`` hooks run, and
+    the rest of its process group is killed.
 
-    Over TCP its traffic would be open to every user of the machine, and its
-    ports could be taken before it binds them.
+    It uses IPC, because over TCP every user of the machine could read its traffic, and its ports could
+    be taken before it binds them.
+
+    Args:
+        working_folder: The kernel's current folder.
+        variables: Added to its environment.
     """
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
@@ -100,7 +104,7 @@ def started_kernel(working_folder: Path, variables: Mapping[str, str]) -> Iterat
     with _socket_folder() as folder, (folder / "kernel.log").open("wb") as log:
         manager = AsyncKernelManager(
             kernel_name=KERNEL_NAME,
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # not a kernel that someone has installed
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # ignore kernels installed on the machine
             transport="ipc",
             ip=str(folder / "k"),
             connection_file=str(folder / "kernel.json"),
@@ -126,7 +130,7 @@ def started_kernel(working_folder: Path, variables: Mapping[str, str]) -> Iterat
 
 
 def _recorded_clients(manager: AsyncKernelManager) -> list[ListeningClient]:
-    """The clients that the manager will have made; nbclient leaves closing them to its caller."""
+    """Record the clients that the manager creates, because nbclient leaves closing them to its caller."""
     clients: list[Any] = []
     make_client = manager.client
 
@@ -139,8 +143,8 @@ def _recorded_clients(manager: AsyncKernelManager) -> list[ListeningClient]:
 
 
 async def _shut_down(manager: AsyncKernelManager, clients: list[Any]) -> None:
-    # Not `shutdown_kernel`, which interrupts first and then looks every 0.1 s.
-    # Of a kernel that died while it started nbclient has closed even the sockets.
+    # Not `shutdown_kernel`, which interrupts first and then polls every 0.1 s.
+    # If the kernel died during its start, nbclient has already closed even the sockets.
     if manager.has_kernel and await manager.is_alive():
         await manager.request_shutdown()
         await manager.finish_shutdown(pollinterval=_SHUTDOWN_POLL_SECONDS)
@@ -150,15 +154,15 @@ async def _shut_down(manager: AsyncKernelManager, clients: list[Any]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    # A run that someone starts in a notebook is archived like any other.
+    # A run started from a notebook is archived like any other.
     inherited = {name: value for name, value in os.environ.items() if name != SESSION_VARIABLE}
     return {**inherited, **places.handed_down(), **search_path(), ARCHIVED_VARIABLE: "1"}
 
 
 def search_path() -> dict[str, str]:
-    """The environment variable by which a kernel imports this very library, in whatever folder it runs.
+    """Return the environment variable with which a kernel in any folder imports this copy of the library.
 
-    One that is installed it finds anyway, and the folder of all packages must not stand before Python's own modules.
+    An installed library is found anyway, and site-packages must not precede Python's own modules.
     """
     ours = [str(places.ROOT)] if places.is_checkout() else []
     return {"PYTHONPATH": os.pathsep.join([*ours, *filter(None, [os.environ.get("PYTHONPATH")])])}

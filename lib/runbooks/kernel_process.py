@@ -1,4 +1,4 @@
-"""The kernel's side: ipykernel for a run that nobody watches."""
+"""The kernel's side: ipykernel for unattended runs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from lib.runbooks.published import MESSAGE_NUMBER
 
 
 class _NumberedSession(Session):
-    """Numbers what is sent, so that the other side sees a gap.
+    """Numbers the messages sent, so that the receiver notices a gap.
 
-    The numbers of a message's id do not serve: some messages are made and not sent.
+    The numbers in message ids do not help, because some messages are created but not sent.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -28,16 +28,16 @@ class _NumberedSession(Session):
         self._numbers = count()
 
     def serialize(self, msg: dict[str, Any], ident: list[bytes] | bytes | None = None) -> list[bytes]:
-        """The parts of a message, ready to be sent."""
+        """Return the parts of a message, ready to be sent."""
         metadata = {**msg["metadata"], MESSAGE_NUMBER: next(self._numbers)}
         return super().serialize({**msg, "metadata": metadata}, ident)
 
 
 class _RunKernel(IPythonKernel):
-    """Replies with the exit code of an error of this library: here its class is known, elsewhere only its name."""
+    """Replies with the exit code of a library error: only the kernel knows the error's class."""
 
     async def do_execute(self, *args: Any, **options: Any) -> dict[str, Any]:
-        """Run a cell's code; see ipykernel."""
+        """Execute a cell's code; see ipykernel."""
         reply: dict[str, Any] = await super().do_execute(*args, **options)  # type: ignore[no-untyped-call]
         result = self.shell.last_execution_result if reply["status"] == "error" and self.shell else None
         if result is not None and isinstance(result.error_in_exec, RunbookError):
@@ -46,9 +46,10 @@ class _RunKernel(IPythonKernel):
 
 
 class RunKernelApp(IPKernelApp):
-    """ipykernel that drops nothing of what a cell prints.
+    """ipykernel that drops no output.
 
-    A socket queues 1,000 messages and drops the rest silently; a cell that logs a few thousand lines gets there.
+    By default a socket queues 1,000 messages and silently drops the rest, which a cell that logs a few thousand
+    lines reaches.
     """
 
     def _kernel_class_default(self) -> type[IPythonKernel]:
@@ -58,18 +59,18 @@ class RunKernelApp(IPKernelApp):
         return _NumberedSession(parent=self)
 
     def init_iopub(self, context: zmq.Context[Any]) -> None:
-        """Bind the socket that outputs are published on, with a queue that has no limit."""
+        """Bind the socket on which outputs are published, with an unlimited queue."""
         context.setsockopt(zmq.SNDHWM, 0)
         super().init_iopub(context)  # type: ignore[no-untyped-call]
 
 
 def start() -> None:
-    """Run the kernel until it is shut down; its options are the process's arguments."""
+    """Run the kernel until it is shut down; it takes its options from the process's arguments."""
     RunKernelApp.launch_instance()
 
 
 def _packed(part: Any) -> bytes:
-    """JSON, with ``?`` for half a surrogate pair: UTF-8 cannot hold one, and the message would not be sent."""
+    """Encode JSON, with ``?`` for half a surrogate pair, which UTF-8 cannot encode: the message would not be sent."""
     try:
         return json_packer(part)
     except UnicodeEncodeError:

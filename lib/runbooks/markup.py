@@ -1,4 +1,4 @@
-"""Markdown and HTML of a notebook as HTML that loads nothing and runs nothing."""
+"""Convert a notebook's Markdown and HTML to HTML that loads and runs nothing."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ WHERE = "All of it is in notebook.ipynb."
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*")
 _ALIGNED = re.compile(r'style="text-align:(left|center|right)"')
 _TAG = re.compile(r"</?([a-zA-Z][\w:-]*)")
-# What a page without scripts and network cannot show, or shows empty.
+# Elements that a page without scripts and network cannot show, or shows empty.
 _ACTIVE = re.compile(r"<(script|iframe|canvas|video|audio|object|embed|svg)\b", re.IGNORECASE)
 _WITHOUT_SOURCE = re.compile(r'<img(?: (?!src=)[\w-]+="[^"]*")*>')
-# A tag as the sanitiser writes it, with what may stand in its quotes; and a cell that may wrap, with its text.
+# A tag as the sanitiser writes it, with quoted attributes; and the start of a cell that may wrap.
 _MARKUP = re.compile(r'<[^>"]*(?:"[^"]*"[^>"]*)*>')
 _WRAPS = re.compile(r'<(?:th\b|td\b[^>"]*class="(?:[^"]* )?long[ "])')
 _WHOLE = '<span class="whole">'  # as our own tables have it
@@ -37,23 +37,23 @@ _MAX_MARKDOWN = 50_000
 
 
 def sentence(text: str) -> Markup:
-    """A note to the reader in place of what is not shown."""
+    """Return a note in place of something that is not shown."""
     return Markup('<p class="left-out">{}</p>').format(printable(text))
 
 
 def data_address(media_type: str, content: str) -> str:
-    """The ``data:`` address of an image; one in SVG can neither run scripts nor load anything there."""
+    """Return an image's ``data:`` address, from which even an SVG can neither run scripts nor load anything."""
     if media_type == "image/svg+xml":
         content = base64.b64encode(content.encode("utf-8", "replace")).decode()
     return f"data:{media_type};base64,{re.sub(r'[^A-Za-z0-9+/=]', '', content)}"
 
 
 def sanitised(html: str, images: Mapping[str, str] | None = None) -> Markup:
-    """Harmless HTML, with a sentence about what had to be left out.
+    """Return harmless HTML, with a note on what was left out.
 
     Args:
         html: Hostile input.
-        images: ``data:`` addresses by the name of an attachment.
+        images: ``data:`` addresses by attachment name.
     """
     import nh3
 
@@ -75,7 +75,7 @@ def sanitised(html: str, images: Mapping[str, str] | None = None) -> Markup:
         url_schemes={"http", "https", "mailto", "data", "attachment"},
         attribute_filter=address,
     )
-    # A script alone draws a figure; beside a table it sorts that or the like.
+    # A script alone draws a figure. Next to a table, it only sorts it or the like.
     if left_out and set(left_out) <= {"script"} and not _is_empty(clean):
         left_out.clear()
     clean = _WITHOUT_SOURCE.sub("", clean)
@@ -84,7 +84,7 @@ def sanitised(html: str, images: Mapping[str, str] | None = None) -> Markup:
 
 
 def with_whole_cells(html: Markup) -> Markup:
-    """The same, sanitised, with no word or moment that a line may end in, in cells whose lines are wrapped."""
+    """Return sanitised HTML in which cells that wrap do not break within a word or a time."""
     found, is_wrapping, end, before = [], False, 0, ""
     for tag in _MARKUP.finditer(html):
         text = str(html)[end : tag.start()]
@@ -95,11 +95,11 @@ def with_whole_cells(html: Markup) -> Markup:
 
 
 def markdown(text: str, attachments: Mapping[str, Mapping[str, Any]] | None = None) -> Markup:
-    """Prose with the HTML that is common in Markdown; other tags are shown as text.
+    """Convert Markdown, including common HTML; other tags are shown as text.
 
     Args:
         text: Hostile input.
-        attachments: Images of the cell: content by media type, by name.
+        attachments: The cell's images: content by media type, by name.
     """
     images = {
         f"attachment:{name}": data_address(media_type, joined(content))
@@ -113,12 +113,12 @@ def markdown(text: str, attachments: Mapping[str, Mapping[str, Any]] | None = No
 
 
 def joined(value: Any) -> str:
-    """A text that nbformat admits in lines."""
+    """Return a text that nbformat may store as a list of lines."""
     return value if isinstance(value, str) else "".join(map(str, value))
 
 
 def shortening(length: int, limit: int) -> str:
-    """The sentence below what was cut."""
+    """Return the note below a shortened text."""
     return f"[Shortened: the first {limit:,} of {length:,} characters. {WHERE}]"
 
 
@@ -145,7 +145,7 @@ def _parser() -> MarkdownIt:
 
 
 def _math(state: StateInline, silent: bool) -> bool:
-    """LaTeX as it is written: its backslashes and underscores mean something else in Markdown."""
+    """Keep LaTeX as written: its backslashes and underscores mean something else in Markdown."""
     match = _MATH.match(state.src, state.pos)
     if match is None:
         return False
@@ -156,7 +156,7 @@ def _math(state: StateInline, silent: bool) -> bool:
 
 
 def _html(_renderer: Any, tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:
-    """As it is when all its tags are common ones: ``<batch>`` in a sentence is a placeholder."""
+    """Keep HTML whose tags are all common ones; ``<batch>`` in a sentence is a placeholder."""
     import nh3
 
     content = tokens[index].content

@@ -1,7 +1,7 @@
-"""Secrets masked in all that a run leaves: its record and its notebook.
+"""Mask secrets in what a run leaves: its record and its notebook.
 
-This happens to data, before anything is written, cut or rendered: in a page or a file a
-secret could be escaped, shortened or split by markup, and no longer be found.
+Data is masked before anything is written, shortened or rendered: in a page or a file, a
+secret could be escaped, cut or split by markup, and would no longer be found.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from lib.verdict.change import Change
 from lib.verdict.check import Changing, Check, Looking
 from lib.words.secrets.redaction import Redactor
 
-# In base64; a mask would break them. SVG is text.
+# In base64, which a mask would corrupt. SVG is text.
 _BINARY = ("image/", "audio/", "video/", "font/", "application/pdf", "application/octet-stream")
 
 
 def masked_record(record: RunRecord, redactor: Redactor) -> RunRecord:
-    """The record without secrets."""
+    """Return the record without secrets."""
     error = record.error
     return replace(
         record,
@@ -56,9 +56,9 @@ def _masked_check(check: Check, redactor: Redactor) -> Check:
 
 
 def masked_notebook(notebook: Mapping[str, Any], redactor: Redactor) -> Any:
-    """A copy of the notebook (nbformat 4) without secrets, as valid as it was.
+    """Return a copy of the notebook (nbformat 4) without secrets; a valid one stays valid.
 
-    What an image, a sound or a PDF shows is not read.
+    The content of images, sounds and PDFs is not searched.
     """
     masked: Any = deepcopy(notebook)
     _mask(masked, "metadata", redactor)
@@ -72,7 +72,7 @@ def masked_notebook(notebook: Mapping[str, Any], redactor: Redactor) -> Any:
 
 
 def _mask(owner: dict[str, Any], name: str, redactor: Redactor) -> None:
-    """In place: nbformat's own types are kept."""
+    """Mask in place, to keep nbformat's own types."""
     if name in owner:
         masked = redactor.data(dict(owner[name]))
         owner[name].clear()
@@ -95,7 +95,7 @@ def _mask_outputs(outputs: Sequence[dict[str, Any]], redactor: Redactor) -> None
 
 
 def _masked_bundle(bundle: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
-    """Contents by media type."""
+    """Mask the contents, by media type."""
     return {kind: _masked_content(kind, content, redactor) for kind, content in bundle.items()}
 
 
@@ -117,5 +117,5 @@ def _is_base64(content: Any) -> bool:
 
 
 def _masked_text(text: str | list[str], redactor: Redactor) -> Any:
-    """nbformat admits a text in lines."""
+    """Mask a text, which nbformat may store as a list of lines."""
     return redactor.text(text) if isinstance(text, str) else redactor.pieces(text)

@@ -1,6 +1,6 @@
-"""What a check says to do next, taken apart: words, and commands that look or change something.
+"""Split a check's next step into words, read-only commands and commands that change something.
 
-The two kinds never share a box, and what is copied of a change has no reason yet.
+The two kinds of commands never share a box, and a changing command is copied without its reason.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Step:
 
     Attributes:
         words: What and why; may be empty.
-        command: What does it; empty: only words do.
+        command: The command; empty if there are only words.
         changes: Whether the command changes something.
-        runbook: The runbook that the command runs; empty: it runs none.
+        runbook: The runbook that the command runs; empty if it runs none.
     """
 
     words: str
@@ -34,20 +34,19 @@ class Step:
 
     @property
     def copied(self) -> str:
-        """The command as it is copied: of a change that asks why, it ends where the reason begins."""
+        """The command to copy; a changing command ends where the reason is to be typed."""
         return ending_at_its_reason(self.command) if self.changes else self.command
 
 
 @dataclass(frozen=True)
 class FirstScreen:
-    """What a report opens with below its headline.
+    """What a report shows first, below its headline.
 
     Attributes:
-        check: The one that decides; None: the run has none, or all is well.
-        look: The next thing to do, which changes nothing; without words it is the question asked again by hand. None:
-            there is none.
-        changes: What would change something, each in a box of its own.
-        rest: Words of the next step without a command.
+        check: The deciding check; None without one.
+        look: The next read-only step; without words, a command that repeats the check by hand. None without one.
+        changes: Steps that would change something, each in its own box.
+        rest: Words of the next step that have no command.
     """
 
     check: Check | None = None
@@ -56,12 +55,12 @@ class FirstScreen:
     rest: tuple[str, ...] = ()
 
     def shows(self, step: Step) -> bool:
-        """Whether this says just that already."""
+        """Return whether the step is shown here."""
         return step in (self.look, *self.changes) or (not step.command and step.words in self.rest)
 
 
 def steps_of(check: Check) -> list[Step]:
-    """Its next step in order: each command with the words before it."""
+    """Return the parts of the check's next step, in order: each command with the words before it."""
     found: list[Step] = []
     words = ""
     for part in _parts(check, check.next_step):
@@ -74,7 +73,7 @@ def steps_of(check: Check) -> list[Step]:
 
 
 def first_screen(checks: tuple[Check, ...]) -> FirstScreen:
-    """What the worst check says; where all is well, the first that names a command.
+    """Return the first screen for the deciding check (`lib.verdict.conclusion.deciding`).
 
     Args:
         checks: Worst first.
@@ -92,7 +91,7 @@ def first_screen(checks: tuple[Check, ...]) -> FirstScreen:
 
 
 def ending_at_its_reason(command: str) -> str:
-    """The command without its reason, ready for one to be typed; as it is where it asks for none."""
+    """Return the command without its reason, ending where one is to be typed; unchanged if it takes none."""
     found = _REASON.search(command)
     if found is None:
         return command
@@ -101,7 +100,7 @@ def ending_at_its_reason(command: str) -> str:
 
 
 def _parts(check: Check, text: str) -> Iterator[str | Step]:
-    """The sentence with its commands taken out: those that the check holds, and those of runbooks."""
+    """Split the text at its commands: those listed in the check, and those that run runbooks."""
     known = sorted({*check.commands, *check.changes}, key=len, reverse=True)
     pieces = re.split(f"({'|'.join(map(re.escape, known))})", text) if known else [text]
     for piece in pieces:
@@ -115,12 +114,12 @@ def _parts(check: Check, text: str) -> Iterator[str | Step]:
 def _of_runbook(part: str | NextRunbook) -> str | Step:
     if isinstance(part, str):
         return part
-    # Without the digest of a plan a runbook changes nothing.
+    # Without a plan's digest, a runbook changes nothing.
     changes = any(line.startswith("plan = ") for line in part.parameters)
     return Step("", part.command, changes, part.name)
 
 
 def _trimmed(words: str) -> str:
-    """Without what led to a command, or followed one."""
+    """Strip the punctuation around a command."""
     text = words.strip(" :;,(").lstrip(").").strip(" :;,(")
     return text if any(map(str.isalnum, text)) else ""

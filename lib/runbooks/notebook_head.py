@@ -1,4 +1,4 @@
-"""The head of an archived notebook: how the run ended, as its record says, whatever its kernel came to."""
+"""The head of an archived notebook: how the run ended, taken from its record rather than its kernel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lib.verdict.timeline.data import MEDIA_TYPE as TIMELINE
 
 
 def with_head(notebook: Mapping[str, Any], record: RunRecord) -> Any:
-    """The notebook with the verdict below its title; as it is where it has no place for that.
+    """Return the notebook with the verdict below its title; unchanged if it has no head cell.
 
     Args:
         notebook: As far as it was executed (nbformat 4), masked.
@@ -39,7 +39,7 @@ def _is_head(cell: Mapping[str, Any]) -> bool:
 
 
 def _timelines(cells: Sequence[Mapping[str, Any]], record: RunRecord) -> Iterator[str]:
-    """The one that the report shows below its checks, if any."""
+    """Yield the timeline that the report shows below its checks, if any."""
     for output, _ in pictures({"cells": cells}, first_screen(record.checks).check):
         if TIMELINE in output["data"]:
             yield str(output["data"]["text/html"])

@@ -1,4 +1,4 @@
-"""papermill in this process, wrapped: one notebook, one kernel, one honest outcome."""
+"""Execute one notebook with papermill in this process, with its own kernel, and judge how it ended."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from lib.runbooks.stop import Limits, StoppedBetweenCells, StopRequest, Watchdog
 from lib.words.secrets.redaction import Redactor
 
 _START_TIMEOUT_SECONDS = 60
-# nbclient wants one for all outputs that arrive after a cell's end; `lib.runbooks.published` limits each wait.
+# nbclient requires a limit for all outputs that arrive after a cell's end; `lib.runbooks.published` limits each wait.
 _OUTPUT_TIMEOUT_SECONDS = 10**6
-# In Python's traceback of an ExceptionGroup a line of dashes follows each exception of it.
+# In the traceback of an ExceptionGroup, a line of dashes follows each of its exceptions.
 _REASON_IN_GROUP = re.compile(r"^[ |]*\| (\S.*)\n[ |]*\+---", re.MULTILINE)
 
 
@@ -38,19 +38,21 @@ def run_notebook(
     variables: Mapping[str, str],
     meanwhile: Callable[[], None],
 ) -> tuple[dict[str, Any], dict[str, bytes], Outcome]:
-    """Execute a notebook until its end, an error, or a request to stop.
+    """Execute a notebook until its end, an error, or a stop request.
 
     Args:
-        runbook: The notebook's file is not changed.
-        unexecuted: Its notebook, to return when it cannot be executed at all.
+        runbook: The runbook; its file is not changed.
+        unexecuted: Its notebook, returned if it cannot be executed.
         parameters: Checked values, injected after the cell tagged ``parameters``.
+        request: Stops the run.
+        limits: How long things may take.
         redactor: Masks the secrets in what is returned.
         progress: Show a progress bar on standard error.
-        variables: Added to the environment of the kernel.
+        variables: Added to the kernel's environment.
         meanwhile: Called once, while the kernel boots.
 
     Returns:
-        The notebook as far as it was executed, its files by their names in the run's folder, and how it ended.
+        The notebook as far as it was executed, its files by name in the run's folder, and how it ended.
     """
     started = monotonic()
     executed: list[dict[str, Any]] = []
@@ -78,12 +80,12 @@ def run_notebook(
                 on_cell_error=_keep_error,
             )
         except (StoppedBetweenCells, papermill.PapermillExecutionError):
-            pass  # the notebook says why
-        except CellTimeoutError:  # no limit is set, so the kernel never said that it had published all
+            pass  # the notebook shows why
+        except CellTimeoutError:  # no cell limit is set, so the kernel never reported that it had published everything
             cut_short = RunStatus.FAILED
         except (DeadKernelError, RuntimeError):  # a kernel that does not start is a RuntimeError
             cut_short = RunStatus.KERNEL_DIED
-        except Exception as error:  # whatever it is, it belongs into the record
+        except Exception as error:  # any other error belongs in the record
             broken = error
         seconds = monotonic() - started
         missing = kernel.complete_outputs(sent, is_over=cut_short is not None)
@@ -103,7 +105,7 @@ def _before_cell(watchdog: Watchdog, sent: list[dict[str, Any]], cell: dict[str,
 
 
 def _keep_error(cell: dict[str, Any], cell_index: int, execute_reply: dict[str, Any]) -> None:
-    """Keep the exit code, and the reason as an output: of an ExceptionGroup, IPython only prints the traceback."""
+    """Keep the exit code, and add the reason as an output: for an ExceptionGroup, IPython only prints the traceback."""
     from nbformat.v4 import new_output
 
     reply = execute_reply["content"]

@@ -1,12 +1,11 @@
-"""Who is notified of a verdict, and when: Slack, mail, PagerDuty and whatever else Apprise speaks to.
+"""Notify people of verdicts: through Slack, mail, PagerDuty and other services that Apprise supports.
 
-A verdict is compared with the one before: that of the newest earlier run of the same question,
-which is the runbook, the environment and all parameters; an entry of the schedule asks one question,
-whichever date each of its runs is about. So a run of another date, or of a repair, neither hides
-nor repeats what the scheduled run finds. A channel is told when the verdict
-is bad enough for it and worse than before, and once more when it no longer is bad enough. The
-first run of a question is compared with PASS. A channel that fails is named in a line and never in an
-exception: it must not fail the run.
+A verdict is compared with that of the newest earlier run of the same question: the same runbook,
+environment and parameters, or the same schedule entry, whatever the date of each run. So a run of
+another date, or of a repair, neither hides nor repeats what the scheduled run finds. A channel is
+notified when the verdict is bad enough for it and worse than before, and again when it is no longer
+bad enough. The first run of a question is compared with PASS. A failing channel is reported in a
+line, never as an exception: it must not fail the run.
 """
 
 from __future__ import annotations
@@ -45,30 +44,42 @@ _START_SECONDS = 15
 
 
 def notified(run: Run, archive: Archive, settings: NotificationSettings, redactor: Redactor) -> Run:
-    """Tell of the verdict of a run that has ended, where it has to be told; at once when not.
+    """Notify the channels that need to know an ended run's verdict.
+
+    Args:
+        run: The run.
+        archive: Where earlier runs are kept.
+        settings: The environment's channels.
+        redactor: Masks secrets.
 
     Returns:
-        The run, its record with what came of it (not written yet).
+        The run with the results in its record, which is not written yet; unchanged if no channel was notified.
     """
     if not settings.channels or run.record.origin.agent or _is_mistyped_approval(run.record):
         return run
     before = _verdict_before(run.record, archive)
     verdict = run.record.verdict or Verdict.UNKNOWN
-    channels = [channel for channel in settings.channels if is_told(channel, before, verdict)]
+    channels = [channel for channel in settings.channels if needs_notice(channel, before, verdict)]
     if not channels:
         return run
     message = _message(run, before, archive, settings)
-    told = send(message, channels, redactor, timeout_seconds=settings.timeout_seconds)
-    return Run(run.place, replace(run.record, notifications=told))
+    results = send(message, channels, redactor, timeout_seconds=settings.timeout_seconds)
+    return Run(run.place, replace(run.record, notifications=results))
 
 
 def is_news(record: RunRecord) -> bool:
-    """Whether people would still want to hear of a run that was killed."""
+    """Return whether a run was killed so recently that people should still be notified."""
     return record.status is RunStatus.ABANDONED and utc_now() - record.heartbeat_at < _NEWS_FOR
 
 
-def is_told(channel: Channel, before: Verdict, now: Verdict) -> bool:
-    """Whether the channel has to hear of this verdict after that one."""
+def needs_notice(channel: Channel, before: Verdict, now: Verdict) -> bool:
+    """Return whether the channel is to be notified of a verdict.
+
+    Args:
+        channel: The channel, with its minimum.
+        before: The previous verdict.
+        now: The new verdict.
+    """
     minimum = Verdict(channel.minimum).badness
     if now.badness >= minimum:
         return now.badness > before.badness
@@ -76,7 +87,7 @@ def is_told(channel: Channel, before: Verdict, now: Verdict) -> bool:
 
 
 def _is_mistyped_approval(record: RunRecord) -> bool:
-    """Whoever approved a change sits in front of it, and is told there that it was refused."""
+    """The person who approved a change sees its refusal at once, and needs no notification."""
     return record.refused and any(record.parameters.get(name) for name in APPROVALS)
 
 
@@ -86,17 +97,17 @@ def _verdict_before(record: RunRecord, archive: Archive) -> Verdict:
 
 
 def _judged_earlier(record: RunRecord, archive: Archive) -> Iterator[RunRecord]:
-    """Earlier runs of the runbook that have a verdict, newest first; not an agent's, which nobody was notified of."""
+    """Yield the runbook's earlier runs with a verdict, newest first, without agents' runs, which notify nobody."""
     for run in Selection(record.runbook, record.environment, until=record.started_at).runs(archive):
         if isinstance(run, Run) and run.record.verdict and not run.record.origin.agent:
             yield run.record
 
 
 def question_key(record: RunRecord, archive: Archive) -> str:
-    """Names environment, runbook and question: the same for a run that fails and for the one that recovers.
+    """Return the key of a run's alert, which is the same for a failing run and its recovery.
 
-    A run by hand may be the recovery of a scheduled one, whose question has another name. So it
-    is the name that the first of the bad runs before it had.
+    A manual run may be the recovery of a scheduled one, whose key differs. So a run takes the key of
+    the first in the series of bad runs before it.
     """
     first = record
     for other in _judged_earlier(record, archive):
@@ -109,7 +120,7 @@ def question_key(record: RunRecord, archive: Archive) -> str:
 
 
 def alert_key(*question: object) -> str:
-    """A name for the question, in letters that every service takes; equal questions have equal names."""
+    """Return a key for the question, in characters that every service accepts; equal questions have equal keys."""
     name = json.dumps(question, sort_keys=True, default=str)
     return f"consolidation-runbooks-{sha256(name.encode()).hexdigest()[:24]}"
 
@@ -125,7 +136,12 @@ def _message(run: Run, before: Verdict, archive: Archive, settings: Notification
     turn = "worse than" if verdict.badness > before.badness else "recovered from"
     lines = [
         record.headline,
-        *(line for check in record.checks[:_MOST_CHECKS] if check.verdict is not Verdict.PASS for line in _told(check)),
+        *(
+            line
+            for check in record.checks[:_MOST_CHECKS]
+            if check.verdict is not Verdict.PASS
+            for line in _check_lines(check)
+        ),
         "",
         f"Before: {before}. Now: {verdict}, {in_zone(record.finished_at or record.heartbeat_at, record.timezone)}.",
         f"Report: {_link(run, archive, settings.reports_url)}",
@@ -134,7 +150,7 @@ def _message(run: Run, before: Verdict, archive: Archive, settings: Notification
     return Message(title, "\n".join(lines), verdict, question_key(record, archive))
 
 
-def _told(check: Check) -> Iterator[str]:
+def _check_lines(check: Check) -> Iterator[str]:
     yield ""
     yield f"{check.verdict}  {check.name}: {check.summary}"
     if check.evidence:
@@ -144,21 +160,21 @@ def _told(check: Check) -> Iterator[str]:
 
 
 def _link(run: Run, archive: Archive, reports_url: str) -> str:
-    """The report's address; of a run that was killed there is but its record's folder."""
+    """Return the address of the run's report, or of its folder if the run was killed."""
     name = run.report if REPORT in archive.store.children(run.place) else f"{run.place}/"
     return f"{reports_url.rstrip('/')}/{quote(name)}" if reports_url else archive.store.address(name)
 
 
 @dataclass(frozen=True)
 class Message:
-    """What is told.
+    """A message to a channel.
 
     Attributes:
         title: One line.
-        body: Plain text. Hostile input: it may hold anything.
-        verdict: Decides the colour where a channel has colours.
-        key: Names the question, the same from the first bad verdict to the recovery, so that what
-            keeps alerts resolves the right one; empty: every message is on its own.
+        body: Plain text. Hostile input: it may contain anything.
+        verdict: Decides the colour, if the channel has colours.
+        key: Identifies the alert, from the first bad verdict to the recovery, so that alerting services
+            resolve the right one; empty: each message stands alone.
     """
 
     title: str
@@ -175,14 +191,17 @@ def send(
     timeout_seconds: float,
     variables: Mapping[str, str] = os.environ,
 ) -> tuple[str, ...]:
-    """Tell all channels at once.
+    """Send the message to all channels at the same time.
 
     Args:
-        redactor: Masks the message, and the reasons that channels give.
-        timeout_seconds: How long each is waited for.
+        message: The message.
+        channels: Where it is sent.
+        redactor: Masks the message, and the reasons given by channels.
+        timeout_seconds: Time limit for each channel.
+        variables: Environment variables with the channels' addresses.
 
     Returns:
-        A line a channel: ``told NAME``, or ``could not notify NAME: why``.
+        One line per channel: ``notified NAME``, or ``could not notify NAME: why``.
     """
     if not channels:
         return ()
@@ -199,7 +218,7 @@ def _deliver(
     is_over = message.verdict.badness < Verdict(channel.minimum).badness
     reason = _refusal(message, is_over, timeout_seconds, address) if address else "the variable is not set"
     if not reason:
-        return f"told {channel.variable}"
+        return f"notified {channel.variable}"
     reason = " ".join(redactor.text(reason).split())
     return f"could not notify {channel.variable}: {reason[:_LONGEST_REASON]}"
 

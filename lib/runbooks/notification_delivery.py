@@ -1,18 +1,18 @@
-"""One message to one channel through Apprise, in a process of its own.
+"""Send one message to one channel through Apprise, in a separate process.
 
-``python -m lib.runbooks.notification_delivery`` reads the call as JSON from standard input, since
-arguments can be seen by all users of a machine, and prints why the channel was not told. A server
-that answers drop by drop holds a thread of Apprise for good, and Python waits for threads when it
-ends: this process does not, and can be killed.
+``python -m lib.runbooks.notification_delivery`` reads the call as JSON from standard input, because
+all users of a machine can see arguments, and prints why the message was not delivered. A server
+that trickles its answer can block an Apprise thread forever, and Python waits for threads when it
+exits: this process does not, and can be killed.
 
-One alert a question: by default PagerDuty opens a second incident on recovery; others take the
-message's title, which names the verdict, for the key, so that what opens and what closes never meet.
-Apprise takes a key and ``action=map`` (open unless it is a success) from all of them by now, with one
-gap: it closes an alert of Opsgenie or Jira by a request's id that it keeps on disk, and where it finds
-none it sends nothing and reports success. We close those by their alias.
+One alert per question: by default PagerDuty opens a second incident on recovery, and others use the
+message's title, which names the verdict, as the key, so that the recovery never closes the alert.
+Apprise accepts a key and ``action=map`` (open unless it is a success) for all of them, with one gap:
+it closes an alert of Opsgenie or Jira by a request id that it keeps on disk, and if it finds none, it
+sends nothing and reports success. We close those alerts by their alias.
 
-A gateway in between answers a redirect to its sign-in page, or that page itself with HTTP 200; some
-services answer 200 to what they refuse. Apprise looks at the code alone for most of them.
+A gateway in between may redirect to its sign-in page, or return that page with HTTP 200, and some
+services return 200 for messages that they refuse. For most services, Apprise only checks the code.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from lib.words.text import printable
 if TYPE_CHECKING:
     from requests import Response
 
-# Names that some chats take for everyone in the room, in text from outside too.
+# Mentions that notify everyone in some chats, even in untrusted text.
 _MENTION = re.compile(r"@(?=everyone|here|channel|all\b)", re.IGNORECASE)
 _LOOKS = {Verdict.PASS: "success", Verdict.WARN: "warning", Verdict.UNKNOWN: "warning", Verdict.FAIL: "failure"}
-# The argument that takes the key, where it is not the one of most plugins.
+# The argument for the key, for plugins that do not use the usual one.
 _OWN_ARGUMENTS = {"splunk": "entity_id", "opsgenie": "alias", "jira": "alias"}
 _USUAL_ARGUMENT = "dedup"
 _PAGE = re.compile(rb"<(!doctype\s+html|html|head|body|form)\b", re.IGNORECASE)
 _MARKED_UP = re.compile(rb"(\xef\xbb\xbf)?\s*<")
 _LOOKED_AT_BYTES = 4096
-# By Apprise's schema: what the body of an accepted message says.
+# By Apprise's schema: the field and value in the answer to an accepted message.
 _ACCEPTED = {"pagerduty": ("status", "success"), "incidentio": ("status", "success"), "splunk": ("result", "success")}
-# Apprise reads these bodies itself, and a refused look-up before the message is not its end.
+# Apprise reads these answers itself; a refused look-up before the message does not mean that the message failed.
 _READ_BY_APPRISE = frozenset({"slack", "tgram"})
 _REFUSED_WORDS = frozenset({"error", "fail", "failed", "failure", "invalid", "denied"})
 
@@ -58,25 +58,32 @@ def refusal(
     key: str = "",
     is_over: bool = False,
 ) -> str:
-    """Send to the channel at this Apprise URL; returns why it was not delivered, or nothing.
+    """Send a message to a channel.
 
-    Title and body are plain text: whatever markup the channel knows, they stay text there.
+    Title and body are plain text, and stay so whatever markup the channel supports.
 
     Args:
-        timeout_seconds: How long an answer is waited for.
-        key: Names the question to what keeps alerts; empty: every message is on its own.
-        is_over: This is the end of what the channel was told before; it resolves the alert.
+        address: The channel's Apprise URL, a secret.
+        title: One line.
+        body: The message.
+        verdict: Decides the message's type.
+        timeout_seconds: Time limit for the answer.
+        key: Identifies the alert for alerting services; empty: each message stands alone.
+        is_over: Whether this message resolves the alert.
+
+    Returns:
+        Why the message was not delivered; empty if it was.
     """
     import apprise
 
-    # Without a handler Python would print its warnings, which may quote the address.
+    # Without a handler, Python would print Apprise's warnings, which may quote the address.
     logging.getLogger("apprise").addHandler(logging.NullHandler())
     plugin, looks = apprise.Apprise.instantiate(address), _LOOKS[verdict]
     if plugin and key and (argument := _key_argument(plugin)):
         plugin = apprise.Apprise.instantiate(_keyed(address, argument, key))
         looks = "success" if is_over else looks
     if not plugin:
-        return "its value is not an address that Apprise knows"
+        return "its value is not an address that Apprise supports"
     if is_over:
         _close_by_alias(plugin, key)
     plugin.redirects = False
@@ -105,18 +112,18 @@ def _inert(text: str) -> str:
 
 
 def _key_argument(plugin: Any) -> str:
-    """The argument of an Apprise plugin that takes an alert's key; empty: it knows no alerts."""
+    """Return the plugin's argument for an alert's key; empty if it does not support alerts."""
     own = (argument for schema, argument in _OWN_ARGUMENTS.items() if schema in plugin.schemas())
     return next(own, _USUAL_ARGUMENT if _USUAL_ARGUMENT in plugin.template_args else "")
 
 
 def _keyed(address: str, argument: str, key: str) -> str:
-    """The address with that key; it stands over one in the address, which would be shared by all questions."""
+    """Return the address with this key, which overrides one in the address that all questions would share."""
     return f"{address}{'&' if '?' in address else '?'}{urlencode({argument: key, 'action': 'map'})}"
 
 
 def _close_by_alias(plugin: Any, key: str) -> None:
-    """Let a plugin of Opsgenie or Jira close the alert of that key, whatever it is to send; others are left alone."""
+    """Make a plugin of Opsgenie or Jira close the alert with this key instead of sending; others are unchanged."""
     import requests
     from apprise.plugins.jira import JIRA_API_LOOKUP
     from apprise.plugins.opsgenie import OPSGENIE_API_LOOKUP
@@ -137,10 +144,10 @@ def _close_by_alias(plugin: Any, key: str) -> None:
 
 @contextmanager
 def _judged_answers(schemas: Iterable[str]) -> Iterator[list[str]]:
-    """Collect why the answers to requests of the block mean that nothing was taken; empty: they do not.
+    """Collect the reasons why answers to requests in the block mean that the message was not accepted.
 
-    The plugins of Apprise make their own sessions of ``requests``, so it is put in between there,
-    for this process, and taken out again.
+    Apprise's plugins create their own ``requests`` sessions, so the session class is patched during
+    the block.
 
     Args:
         schemas: Apprise's names of the service.
@@ -166,25 +173,25 @@ def _judged_answers(schemas: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _way_fault(answer: Response) -> str:
-    """Something in between answered."""
+    """Return the reason if something other than the service answered."""
     if 300 <= answer.status_code < 400:
-        return "it sends on to another address, which is not followed"
+        return "redirects to another address, which is not followed"
     body = answer.content or b""
     if answer.ok and _MARKED_UP.match(body) and _PAGE.search(body[:_LOOKED_AT_BYTES]):
-        return "it answers with a web page, such as one to sign in"
+        return "returned a web page, such as a sign-in page"
     return ""
 
 
 def _body_fault(answer: Response, schemas: frozenset[str]) -> str:
-    """The service took the request and refused the message; what other codes mean, Apprise knows."""
+    """Return the reason if the service accepted the request but refused the message; Apprise handles other codes."""
     if not answer.ok or schemas & _READ_BY_APPRISE:
         return ""
-    said = _parsed(answer.content or b"")
+    data = _parsed(answer.content or b"")
     for field, word in (_ACCEPTED[schema] for schema in schemas if schema in _ACCEPTED):
-        if said.get(field) != word:
-            return f"its answer does not say {field}: {word}"
-    if said.get("ok") is False or said.get("success") is False or str(said.get("status")).lower() in _REFUSED_WORDS:
-        return "it answers that it failed"
+        if data.get(field) != word:
+            return f"the answer lacks {field}: {word}"
+    if data.get("ok") is False or data.get("success") is False or str(data.get("status")).lower() in _REFUSED_WORDS:
+        return "the service reported a failure"
     return ""
 
 
@@ -201,7 +208,7 @@ def main() -> None:
     call = json.load(sys.stdin)
     try:
         reason = refusal(**{**call, "verdict": Verdict(call["verdict"])})
-    except Exception as error:  # whatever a plugin does, the run goes on
+    except Exception as error:  # a plugin's fault must not affect the run
         reason = f"{type(error).__name__}: {error}"
     print(reason, flush=True)  # noqa: T201 - its answer
     os._exit(0)

@@ -1,7 +1,7 @@
-"""A runbook's parameters: what its notebook declares, the types that they may have, and the values of a run.
+"""A runbook's parameters: their declarations in the notebook, their types, and the values of a run.
 
-papermill injects a mistyped parameter with a mere warning, so names, types and
-dates are checked here, before a kernel starts.
+papermill only warns about a mistyped parameter and injects it, so names, types and dates are
+checked here before a kernel starts.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from lib.words.dates import DATE_WORDS, iso_date
 from lib.words.old_names import RENAMED
 from lib.words.secrets.names import says_secret
 
-# What approves a change: of the plan that a person has looked at, within its time.
+# The parameters that approve a change: the digest of the reviewed plan, and why.
 APPROVALS = ("plan", "reason")
-# The word of a choice that carries a change out; any other only shows a plan.
+# The value of a choice that applies a change; any other only shows a plan.
 APPLY = "apply"
-# It takes the name of the environment that the run looks at.
+# Set to the name of the run's environment.
 ENVIRONMENT_PARAMETER = "environment"
-# Days around the first and the last date there is cannot be counted with.
+# Date arithmetic near Python's first and last date would overflow.
 _EARLIEST, _LATEST = date(1900, 1, 1), date(2999, 12, 31)
 _SCALARS: dict[str, tuple[Any, str]] = {
     "str": (str, "text"),
@@ -41,13 +41,14 @@ _CHOICES = re.compile(r"(?P<all>one of (?P<words>\w+(?:, \w+)+)(?P<empty> or emp
 
 @dataclass(frozen=True)
 class ParameterType:
-    """A type with the values it takes.
+    """A parameter's type.
 
     Attributes:
-        text: As the notebook writes it, e.g. ``Optional[int]``.
-        expected: As an error names it, e.g. ``a whole number or empty``.
-        python_type: What pydantic checks against.
-        convert: Turns text into what `python_type` is checked against.
+        text: As written in the notebook, for example ``Optional[int]``.
+        expected: As named in an error, for example ``a whole number or empty``.
+        python_type: The type that pydantic checks.
+        convert: Converts text before it is checked against `python_type`.
+        is_date: Whether the value is a date.
     """
 
     text: str
@@ -57,31 +58,36 @@ class ParameterType:
     is_date: bool = False
 
     def parse(self, given: object) -> Any:
-        """The typed value; text is converted, anything else must fit as it is.
+        """Return the typed value; text is converted, other values must have the right type.
 
         Raises:
-            ValueError: It does not fit.
+            ValueError: The value is invalid.
         """
         from pydantic import ConfigDict, TypeAdapter
 
         adapter: TypeAdapter[Any] = TypeAdapter(self.python_type, config=ConfigDict(allow_inf_nan=False))
         if not isinstance(given, str):
             return adapter.validate_python(given, strict=True)
-        # A surrogate (bytes of a command line that are not UTF-8) could not be archived.
+        # A surrogate (from a command line that is not UTF-8) could not be archived.
         given.encode("utf-8")
         return adapter.validate_python(self.convert(given))
 
 
 def parameter_type(name: str, annotation: ast.expr, help_text: str = "") -> ParameterType:
-    """The type that a parameter's annotation states.
+    """Return the type that a parameter's annotation declares.
 
-    A ``str`` named ``..._date`` is a date. One whose help begins with ``one of a, b:`` or
-    ``one of a, b or empty:`` takes these words only. ``Literal[...]`` and ``int | None`` mean what they
-    say, but ``papermill --help-notebook`` does not list a parameter that is written so.
+    A ``str`` named ``date`` or ``..._date`` is a date. A ``str`` whose help begins with ``one of a, b:`` or
+    ``one of a, b or empty:`` accepts only these words. ``Literal[...]`` and ``int | None`` work too, but
+    ``papermill --help-notebook`` does not list such a parameter.
+
+    Args:
+        name: The parameter's name.
+        annotation: Its annotation.
+        help_text: Its comment.
 
     Raises:
-        ValueError: It is none of ``str``, ``int``, ``float``, ``bool``, ``list[str]``, ``Literal[...]``,
-            and ``Optional[...]`` or ``... | None`` of these.
+        ValueError: The type is not ``str``, ``int``, ``float``, ``bool``, ``list[str]`` or ``Literal[...]``,
+            nor ``Optional[...]`` or ``... | None`` of these.
     """
     text = ast.unparse(annotation)
     match annotation:
@@ -120,24 +126,19 @@ def _literal(text: str, choices: Any) -> ParameterType:
 
 
 def comma_separated(given: str) -> list[str]:
-    """The texts between the commas, without blanks around them; empty ones are left out."""
+    """Split at commas, strip the parts, and leave out empty ones."""
     return [part.strip() for part in given.split(",") if part.strip()]
 
 
 def _date_text(given: str) -> str:
     if given and given not in DATE_WORDS and not _EARLIEST <= iso_date(given) <= _LATEST:
-        raise ValueError("far from any date of a table")
+        raise ValueError("date out of range")
     return given
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of the cell tagged ``parameters``: ``name: type = default  # help``.
-
-    Attributes:
-        name: As the notebook's code knows it.
-        type: What values fit.
-    """
+    """One line of the cell tagged ``parameters``: ``name: type = default  # help``."""
 
     name: str
     type: ParameterType
@@ -145,10 +146,10 @@ class Parameter:
     help: str = ""
 
     def value(self, given: object) -> Any:
-        """The typed value of what was given, as text or already typed.
+        """Return the typed value for a value given as text or already typed.
 
         Raises:
-            UserError: It does not fit.
+            UserError: The value is invalid.
         """
         try:
             return self.type.parse(given)
@@ -157,12 +158,12 @@ class Parameter:
 
 
 def declared_parameters(source: str, *, where: str) -> tuple[Parameter, ...]:
-    """Read the source of a ``parameters`` cell; `where` names it in errors.
+    """Parse the source of a ``parameters`` cell; `where` names the notebook in errors.
 
-    An import, such as that of ``Optional`` or ``Literal``, may stand above the declarations.
+    It may contain imports, for example of ``Optional`` or ``Literal``.
 
     Raises:
-        UserError: A line is not of the form that `Parameter` shows.
+        UserError: A line does not have the form shown at `Parameter`.
     """
     try:
         statements = ast.parse(source).body
@@ -174,7 +175,7 @@ def declared_parameters(source: str, *, where: str) -> tuple[Parameter, ...]:
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, str]:
-    """Split the ``KEY=VALUE`` of a command line.
+    """Parse the ``KEY=VALUE`` arguments of a command line.
 
     Raises:
         UserError: One has no ``=``, or a key is given twice.
@@ -183,7 +184,7 @@ def parse_assignments(assignments: list[str]) -> dict[str, str]:
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals or not name:
-            raise UserError(f"parameter {assignment!r:.80} is not of the form KEY=VALUE")
+            raise UserError(f"parameter {assignment!r:.80} must have the form KEY=VALUE")
         if name in values:
             raise UserError(f"parameter {name} is given twice")
         values[name] = value
@@ -191,19 +192,19 @@ def parse_assignments(assignments: list[str]) -> dict[str, str]:
 
 
 def assignment_words(values: Mapping[str, object]) -> list[str]:
-    """The words of a command line from which `parse_assignments` and a runbook's types read the same values.
+    """Return the arguments from which `parse_assignments` and a runbook's types read the same values.
 
     Raises:
-        UserError: A list holds a text that a command line cannot.
+        UserError: A value cannot be passed on a command line.
     """
     return [word for name, value in values.items() for word in ("-p", f"{name}={as_text(name, value)}")]
 
 
 def declared_names(declared: tuple[Parameter, ...], given: Mapping[str, _Value]) -> dict[str, _Value]:
-    """What is given by the names that a runbook declares; some had another name before.
+    """Return the given values by the names that the runbook declares, after translating old names.
 
     Raises:
-        UserError: One is given by both names, with different values.
+        UserError: One is given under both names, with different values.
     """
     names = [parameter.name for parameter in declared]
     found: dict[str, _Value] = {}
@@ -211,16 +212,16 @@ def declared_names(declared: tuple[Parameter, ...], given: Mapping[str, _Value])
         now = name if name in names else RENAMED.get(name, name)
         known = now if now in names else name
         if known in found and found[known] != value:
-            raise UserError(f"parameter {known} is given twice, also by its old name, with different values; give one")
+            raise UserError(f"parameter {known} is also given under its old name, with a different value; give one")
         found[known] = value
     return found
 
 
 def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object]) -> dict[str, Any]:
-    """Every declared parameter's value: the given one, checked, or its default; old names are taken too.
+    """Return every declared parameter's value: the given one, checked, or the default. Old names are accepted.
 
     Raises:
-        UserError: A given name is not declared, or a value does not fit.
+        UserError: A given name is not declared, or a value is invalid.
     """
     names = [parameter.name for parameter in declared]
     named = declared_names(declared, given)
@@ -234,22 +235,22 @@ def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object])
 
 
 def as_text(name: str, value: object) -> str:
-    """The text from which a parameter's type reads the same value.
+    """Return the text from which a parameter's type reads the same value.
 
     Raises:
-        UserError: A list holds a text that cannot be written so.
+        UserError: The value cannot be written so.
     """
     if value is None:
         return ""
     text = ",".join(value) if isinstance(value, list) else str(value)
     if "\0" in text:
-        raise UserError(f"parameter {name}: {text!r:.80} holds a null character, which a command line cannot")
+        raise UserError(f"parameter {name}: {text!r:.80} contains a null character, which a command line cannot pass")
     if not isinstance(value, list):
         return text
     if comma_separated(text) != value:
         raise UserError(
-            f"parameter {name}: {value!r:.80} cannot be handed on: a text in it is empty, "
-            "has a comma, or has blanks around it"
+            f"parameter {name}: {value!r:.80} cannot be passed on: an item is empty, "
+            "contains a comma, or begins or ends with a space"
         )
     return text
 
@@ -260,8 +261,8 @@ def _declared(statement: ast.stmt, comments: Mapping[int, str], where: str) -> P
     name = statement.target.id
     if says_secret(name):
         raise UserError(
-            f"{where}: parameter {name}: a run keeps its parameters, so none may be a secret; "
-            "read it from an environment variable"
+            f"{where}: parameter {name}: a secret must not be a parameter, because runs are archived with their "
+            "parameters; read it from an environment variable"
         )
     help_text = comments.get(statement.end_lineno or 0, "")
     try:
@@ -269,7 +270,7 @@ def _declared(statement: ast.stmt, comments: Mapping[int, str], where: str) -> P
         default = ast.literal_eval(statement.value) if statement.value else kind.parse(None)
         kind.parse(default)
     except ValueError as error:
-        raise UserError(f"{where}: parameter {name}: {ast.unparse(statement)!r:.120} does not hold: {error}") from error
+        raise UserError(f"{where}: parameter {name}: {ast.unparse(statement)!r:.120} is invalid: {error}") from error
     return Parameter(name, kind, default, help_text)
 
 

@@ -1,4 +1,4 @@
-"""Pictures of executed notebooks, drawn again from their data: a drawing in an output is never trusted."""
+"""Timelines of executed notebooks, redrawn from their data: a drawing in an output is never trusted."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from lib.verdict.timeline.drawing import drawn, drawn_as_image
 
 
 def timeline(payload: object, draw: Callable[[Timeline], str] = drawn) -> Markup:
-    """The timeline that is stored there, or a sentence that it is not one."""
+    """Draw the timeline stored in an output, or return a note if its data is invalid."""
     try:
         return Markup(draw(timeline_of(payload)))  # noqa: S704 - it escapes all names
     except ValueError:
-        return sentence(f"A timeline is not shown, for its data are not as they should be. {WHERE}")
+        return sentence(f"A timeline is not shown because its data is invalid. {WHERE}")
 
 
 def with_images(cell: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The cell with its timelines as images, which a page that does not trust the notebook shows, too."""
+    """Return the cell with its timelines as images, which are shown even where the notebook is not trusted."""
     if "outputs" not in cell:
         return cell
     return {**cell, "outputs": [_with_image(output) for output in cell["outputs"]]}
@@ -36,7 +36,7 @@ def _with_image(output: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def timelines_in(notebook: Mapping[str, Any]) -> Iterator[Timeline]:
-    """Those that a valid executed notebook (nbformat 4) shows; what is not a timeline is left out. Hostile input."""
+    """Yield the timelines of an executed notebook (valid nbformat 4, hostile input); invalid ones are left out."""
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
             if MEDIA_TYPE in output.get("data", {}):

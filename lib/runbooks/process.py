@@ -1,7 +1,7 @@
-"""A `runbook` command in a process of its own: started, awaited, stopped in good order, and its answer read.
+"""Run a `runbook` command in a separate process: start it, wait for it, stop it cleanly, and read its answer.
 
-Its standard input stays open until this process closes it or ends, however that ends: a command that watches for
-that (`lib.runbooks.stop.stop_with_caller`) is then stopped in good order, so none is left behind.
+Its standard input stays open until this process closes it or ends, even if killed. A command that watches for
+that (`lib.runbooks.stop.stop_with_caller`) then stops cleanly, so that none is left behind.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from lib.runbooks.parameters import assignment_words
 from lib.runbooks.stop import StopRequest
 from lib.verdict.live import SESSION_VARIABLE
 
-# -P: a folder named lib where the caller stands is not ours.
+# -P: do not import a folder named lib in the current folder.
 _RUNBOOK = (sys.executable, "-P", "-m", "lib.cli")
 _POLL_SECONDS = 0.1
-# What runs a notebook in JupyterLab says of itself: nobody works in those of a command.
+# Set for a kernel that a person uses in JupyterLab, which a command's kernel is not.
 _OF_KERNELS = (SESSION_VARIABLE, "JPY_PARENT_PID")
 # As tqdm writes it: "Executing:  38%|███▊      | 11/29 [00:03<00:05,  3.40cell/s]".
 _BAR = re.compile(r"Executing: [^\r\n]*\| (\d+)/(\d+) \[[^\]\r\n]*\]", re.ASCII)
@@ -35,12 +35,12 @@ _BAR_BYTES = 2_000
 
 @dataclass(frozen=True)
 class Ended:
-    """How the process ended. What it wrote is hostile input, and not masked.
+    """How the process ended. Its output is hostile input, and is not masked.
 
     Attributes:
         exit_code: Negative: the signal that killed it.
-        answer: The JSON object in its last line on standard output; None when that is something else.
-        last_words: Its last line on standard error that is not blank; its exit code in words when there is none.
+        answer: The JSON object in its last line on standard output; None if that is something else.
+        last_words: Its last line on standard error that is not blank; without one, a note with the exit code.
     """
 
     exit_code: int
@@ -50,7 +50,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class RunProcess:
-    """A process that was started; see `started`."""
+    """A started process; see `started`."""
 
     process: subprocess.Popen[bytes]
     output: IO[bytes]
@@ -61,9 +61,9 @@ class RunProcess:
         return self.process.pid
 
     def progress(self) -> tuple[int, int] | None:
-        """How many cells it has run, and of how many; None: it has not begun, or was started without ``--progress``."""
+        """Return how many cells it has run, of how many; None before the first, or without ``--progress``."""
         errors = self.errors.fileno()
-        # At a position, since the process goes on writing where the file that both have open stands.
+        # With pread, because the process writes at the file's shared position.
         end = os.pread(errors, _BAR_BYTES, max(0, os.fstat(errors).st_size - _BAR_BYTES)).decode(errors="replace")
         bars = _BAR.findall(end)
         return (int(bars[-1][0]), int(bars[-1][1])) if bars else None
@@ -74,12 +74,12 @@ class RunProcess:
         grace_seconds: float = 0.0,
         meanwhile: Callable[[], object] = lambda: None,
     ) -> Ended:
-        """Wait for its end.
+        """Wait for the process to end.
 
         Args:
-            request: Once it asks for a stop, the process gets SIGTERM, and is still waited for.
-            grace_seconds: How long it may go on first.
-            meanwhile: Called again and again, until it has ended or gets SIGTERM.
+            request: Once it requests a stop, the process is sent SIGTERM.
+            grace_seconds: How long it may continue before SIGTERM.
+            meanwhile: Called repeatedly until the process has ended or is sent SIGTERM.
         """
         exit_code = self._exit_code(request or StopRequest(), grace_seconds, meanwhile)
         lines = [line for line in _BAR.sub("", _text(self.errors)).splitlines() if line.strip()]
@@ -99,10 +99,15 @@ class RunProcess:
 
 
 def run_words(name: str, parameters: Mapping[str, object], environment: str) -> list[str]:
-    """The words of a run whose answer is what ``runbook run --json`` prints.
+    """Return the arguments of ``runbook run --json`` for a run.
+
+    Args:
+        name: The runbook's name.
+        parameters: Typed values by name.
+        environment: Name of the environment.
 
     Raises:
-        UserError: A parameter's value does not fit on a command line.
+        UserError: A parameter's value cannot be passed on a command line.
     """
     return ["run", name, "--env", environment, *assignment_words(parameters), "--json", "--stop-with-caller"]
 
@@ -111,17 +116,17 @@ def run_words(name: str, parameters: Mapping[str, object], environment: str) -> 
 def started(
     words: Sequence[str], call: Mapping[str, Any] | None = None, *, variables: Mapping[str, str] | None = None
 ) -> Iterator[RunProcess]:
-    """Start ``runbook`` with these words; one that still runs at the end of the ``with`` block is stopped.
+    """Start ``runbook`` with these arguments; if it still runs at the end of the ``with`` block, it is stopped.
 
     Args:
-        words: The command line after ``runbook``; the command has to watch its standard input.
-        call: Handed to it as a line of JSON on standard input.
-        variables: Added to its environment, and so to that of the kernel that it starts.
+        words: The arguments of ``runbook``; the command must watch its standard input.
+        call: Passed as a line of JSON on standard input.
+        variables: Added to its environment, and so to the environment of its kernel.
     """
     inherited = {name: value for name, value in os.environ.items() if name not in _OF_KERNELS}
     environment = {**inherited, **(variables or {})}
-    # Files, since whatever a killed process leaves behind would hold a pipe open. And a session of its own:
-    # Ctrl-C at a terminal would otherwise reach it as well, as a second request to stop.
+    # Files rather than pipes, which a killed process's children would keep open. A new session, because
+    # Ctrl-C at a terminal would otherwise reach it too, as a second stop request.
     with TemporaryFile() as output, TemporaryFile() as errors, subprocess.Popen(
         [*_RUNBOOK, *words],
         stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True, env=environment,
@@ -129,7 +134,7 @@ def started(
         assert process.stdin is not None
         try:
             if call is not None:
-                with suppress(BrokenPipeError):  # it has ended, and its exit code says how
+                with suppress(BrokenPipeError):  # it has ended; its exit code shows how
                     process.stdin.write(f"{json.dumps(call)}\n".encode())
                     process.stdin.flush()
             yield RunProcess(process, output, errors)

@@ -1,7 +1,7 @@
-"""What a kernel publishes: all of it arrives, or it is known that some did not.
+"""Receive everything that a kernel publishes, or detect that messages are missing.
 
-ZeroMQ drops messages silently, so both ends queue without limit (`lib.runbooks.kernel_process` is
-the other one). That nothing was lost all the same is checked: our kernel numbers its messages.
+ZeroMQ drops messages silently, so both ends queue without limit (the other end is
+`lib.runbooks.kernel_process`). To detect any loss, our kernel numbers its messages.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from traitlets import Type
 
-# In the metadata of each message from the kernel, which no notebook keeps.
+# Key in the metadata of each kernel message; it is not kept in the notebook.
 MESSAGE_NUMBER = "runbook_number"
 _OUTPUTS = ("stream", "display_data", "execute_result", "error")
-# A kernel publishes that it is idle right after its reply; on a busy machine that may take a while.
+# A kernel publishes that it is idle right after its reply, which may take a while on a busy machine.
 _IDLE_TIMEOUT_SECONDS = 60
-# Two threads may publish in another order than that of their numbers.
+# Threads may publish messages out of order.
 _MAX_REORDERED = 1_000
 _REORDERED_SECONDS = 1
 
 
 class Arrivals:
-    """Everything that arrived from one kernel, by the numbers of its messages.
+    """Tracks the messages that arrived from one kernel, by number.
 
     Attributes:
-        late: Outputs that nbclient does not take, since their cell had ended: of threads and child processes.
-        is_read: Whether nbclient still reads what arrives.
+        late: Outputs that nbclient ignores because their cell had ended, as from threads and child processes.
+        is_read: Whether nbclient still reads messages.
     """
 
     def __init__(self) -> None:
@@ -48,12 +48,12 @@ class Arrivals:
 
     @property
     def missing(self) -> int:
-        """How many messages have not arrived although later ones have."""
+        """The number of messages that have not arrived although later ones have."""
         return max(self._ahead) + 1 - self._next - len(self._ahead) if self._kernel and self._ahead else 0
 
     @property
     def is_idle_due(self) -> bool:
-        """Whether the last request has its reply, but not yet all that it published."""
+        """Whether the last request has its reply, but the kernel may still be publishing its outputs."""
         return self._replied not in self._idle
 
     def sent(self, message: Mapping[str, Any]) -> None:
@@ -61,7 +61,7 @@ class Arrivals:
         header = message["header"]
         if header["msg_type"] == "execute_request":
             self._cells.append(header["msg_id"])
-        # Those before the first cell may have got their replies before this client could listen.
+        # Replies to requests before the first cell may have arrived before this client listened.
         if self._cells:
             self._requests.add(header["msg_id"])
 
@@ -79,7 +79,7 @@ class Arrivals:
             self._idle.add(request)
 
     def hand_late_outputs_to(self, cells: Sequence[dict[str, Any]]) -> None:
-        """Append the late outputs to their cells, which are those that were executed, in their order."""
+        """Append the late outputs to their cells, given in the order in which they were executed."""
         from nbformat.v4 import output_from_msg
 
         by_request = dict(zip(self._cells, cells, strict=False))
@@ -89,10 +89,10 @@ class Arrivals:
                 cell["outputs"].append(output_from_msg(message))  # type: ignore[no-untyped-call]
 
     def _count(self, message: Mapping[str, Any]) -> None:
-        # The id begins with the process: a forked child has numbers of its own.
+        # The id begins with the process, because a forked child has its own numbers.
         kernel = message["header"]["msg_id"].rpartition("_")[0]
         number = message["metadata"].get(MESSAGE_NUMBER, -1)
-        # Counted from the first that is published. A reply has a socket of its own, and may overtake it.
+        # Counted from the first published message. A reply has its own socket and may overtake it.
         is_reply = message["msg_type"].endswith("_reply")
         if not self._kernel and not is_reply:
             self._kernel, self._next = kernel, number
@@ -112,10 +112,10 @@ class _Channel(AsyncZMQSocketChannel):
         self.arrivals.sent(msg)
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
-        """The next message.
+        """Return the next message.
 
         Raises:
-            Empty: None came within the timeout; without one, the end of a cell's outputs is overdue.
+            Empty: No message came within the timeout, or, without a timeout, the end of a cell's outputs is overdue.
         """
         while True:
             try:
@@ -129,7 +129,7 @@ class _Channel(AsyncZMQSocketChannel):
 
 
 class ListeningClient(AsyncKernelClient):
-    """A client that loses nothing, and notices when something was lost on the way."""
+    """A client that drops no messages, and detects messages lost on the way."""
 
     shell_channel_class = Type(_Channel)
     iopub_channel_class = Type(_Channel)
@@ -142,15 +142,15 @@ class ListeningClient(AsyncKernelClient):
         self.arrivals = Arrivals()
 
     def start_channels(self, *args: Any, **options: Any) -> None:
-        """Connect, and note from then on what arrives."""
+        """Connect, and track the messages that arrive."""
         self.shell_channel.arrivals = self.iopub_channel.arrivals = self.arrivals
         super().start_channels(*args, **options)
 
     async def settle(self, *, is_over: bool) -> None:
-        """Take in what the kernel has published since nbclient stopped reading.
+        """Read what the kernel has published since nbclient stopped reading.
 
         Args:
-            is_over: Wait for nothing; what has arrived is all there will be.
+            is_over: Do not wait: no more messages will arrive.
         """
         self.arrivals.is_read = False
         with suppress(Empty):

@@ -1,4 +1,4 @@
-"""What an executed notebook says about how its run ended."""
+"""Read how a run ended from its executed notebook."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ def read_outcome(
     """Judge an execution by the notebook as far as it was executed.
 
     Args:
-        notebook: With the outputs, and papermill's and nbclient's metadata, in its cells.
-        stopped: Why it was cut short; None when nothing but the notebook itself ended it.
+        notebook: With the outputs and the metadata of papermill and nbclient in its cells.
+        stopped: Why it was stopped; None if it was not.
         seconds: How long it took, for the headline.
-        last_words: What the kernel wrote last outside of any cell.
-        missing: Messages of the kernel that did not arrive; with any, a run is at best UNKNOWN.
+        last_words: What the kernel last wrote outside any cell.
+        missing: Number of kernel messages that did not arrive; if any, the run is at best UNKNOWN.
     """
     outcome = replace(_outcome(notebook, stopped, seconds, last_words), changed=changes_in(notebook))
     if not missing:
         return outcome
-    lost = f"{missing:,} {'message' if missing == 1 else 'messages'} from the kernel did not arrive; output is missing"
+    lost = (
+        f"{missing:,} {'message' if missing == 1 else 'messages'} from the kernel did not arrive, so output is missing"
+    )
     if outcome.conclusion is None:
         return replace(outcome, headline=f"{outcome.headline}; {lost}")
     check = Question("cell_output", "Output of the cells").unknown(lost, "Run it again.")
@@ -56,8 +58,8 @@ def _outcome(notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: fl
 
 
 def failed_to_execute(error: RunError, notebook: Mapping[str, Any]) -> Outcome:
-    """The outcome when what executes notebooks failed with that exception, and not a notebook."""
-    headline = _headline(f"Could not be executed: {error.name}: {error.message}")
+    """Return the outcome if papermill itself failed with this error, not the notebook."""
+    headline = _headline(f"Could not execute the notebook: {error.name}: {error.message}")
     return Outcome(RunStatus.FAILED, headline, error=error, changed=changes_in(notebook))
 
 
@@ -91,7 +93,7 @@ def _error(notebook: Mapping[str, Any]) -> RunError | None:
 def _failure(error: RunError) -> str:
     # SystemExit(0) skips the rest of a notebook, and papermill counts it as a success.
     if error.name == "SystemExit":
-        return f"Left before its end by SystemExit{_at(error.cell)}"
+        return f"Ended early by SystemExit{_at(error.cell)}"
     if error.says_it_all and error.message:
         return _headline(error.message)
     return _headline(f"{error.name}{_at(error.cell)}: {error.message or 'no message'}")
@@ -113,9 +115,9 @@ def _last_begun(notebook: Mapping[str, Any]) -> str:
 
 
 def _conclusion(notebook: Mapping[str, Any]) -> Conclusion | None:
-    """The last one displayed; None when there is none or it does not hold.
+    """Return the last conclusion displayed; None if there is none or it is invalid.
 
-    The verdict that the payload states is not read: it follows from the checks.
+    The verdict in the payload is ignored: it follows from the checks.
     """
     payloads = _displayed(notebook, MEDIA_TYPE)
     if not payloads:
@@ -129,7 +131,7 @@ def _conclusion(notebook: Mapping[str, Any]) -> Conclusion | None:
 
 
 def changes_in(notebook: Mapping[str, Any]) -> tuple[Change, ...]:
-    """What its steps have changed, in their order, however far it came."""
+    """Return what the steps changed, in order, even if the run did not complete."""
     found: list[Change] = []
     for payload in _displayed(notebook, CHANGE_TYPE):
         with suppress(ValueError):  # not one of ours

@@ -1,4 +1,4 @@
-"""The cells of a run's report: those of the executed notebook, as safe HTML of a limited size."""
+"""Render the cells of an executed notebook as safe HTML of limited size, for a run's report."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from lib.words.text import one_line, printable
 _MAX_TRACEBACK = 50_000
 INJECTED = "injected-parameters"  # papermill's tag
 LABELS = {"parameters": "Parameters and their defaults", INJECTED: "Parameters of this run"}
-# papermill marks the cell that failed with banners of its own; the report has a better one.
+# papermill adds banners around the failed cell; the report has its own.
 _BANNER = "papermill-error-cell-tag"
-# Of all outputs of one cell together, in characters.
+# For all outputs of one cell together, in characters.
 _LIMITS = {"text": 50_000, "HTML": 500_000, "images": 5_000_000}
 _LONGEST_ALT = 500
-# What an output costs however short it is.
+# Counted for each output's markup, in characters.
 _MARKUP = 100
 _SPAN = 40
 _INTERACTIVE = {
@@ -49,7 +49,7 @@ _INTERACTIVE = {
     "application/vnd.jupyter.widget": "A widget",
     "application/javascript": "A script",
 }
-# What IPython says in words about an object that it shows otherwise.
+# A table's caption; and the plain text of an object that has no useful one.
 _CAPTION = re.compile("<caption[^>]*>(.{1,300}?)</caption>", re.DOTALL)
 _BARE = re.compile(r"\s*<[\w.]+ object(?: at 0x[0-9a-f]+)?>\s*|\s*")
 
@@ -68,13 +68,15 @@ class Cell:
     """One cell, ready for the template.
 
     Attributes:
-        prose: HTML of a markdown cell; None for code.
+        id: The cell's id.
+        prose: HTML of a Markdown cell; None for code.
         code: Highlighted source; None for prose.
-        label: What kind of code it is.
+        label: The kind of code.
         was_run: False for code that the run did not reach.
-        outputs: HTML of each output but an error and its answers.
+        outputs: HTML of each output except errors and answers.
         answers: HTML of its answers.
-        answered: The questions that they answer, by their ids.
+        answered: Ids of the questions that they answer.
+        failure: The error that ended it, if any.
     """
 
     id: str
@@ -91,11 +93,11 @@ class Cell:
 def render_cells(
     notebook: Mapping[str, Any], *, with_verdicts: bool, shown: Sequence[Mapping[str, Any]] = ()
 ) -> list[Cell]:
-    """Every cell that has something to show.
+    """Render every cell that is not empty.
 
     Args:
         notebook: As far as it was executed (nbformat 4). Hostile input.
-        with_verdicts: False where the page shows the conclusion elsewhere.
+        with_verdicts: False if the page shows the conclusion elsewhere.
         shown: Outputs that the page shows elsewhere.
     """
     cells = (cell for cell in notebook["cells"] if _BANNER not in cell["metadata"].get("tags", []))
@@ -103,14 +105,14 @@ def render_cells(
 
 
 def render_output(output: Mapping[str, Any], cell_id: str) -> Markup:
-    """One output alone that has data."""
+    """Render a single output that has data."""
     return _richest(output["data"], cell_id, _Room())
 
 
 def answered_by(cell: Mapping[str, Any]) -> frozenset[str]:
-    """The ids of the questions that the cell answers, as its outputs say; empty in a notebook of before they did."""
-    said = [output["data"].get(ANSWERS_TYPE) for output in cell.get("outputs", ()) if "data" in output]
-    return frozenset(id_ for ids in said if isinstance(ids, list) for id_ in ids if isinstance(id_, str))
+    """Return the ids of the questions that the cell's outputs answer; empty in older notebooks."""
+    listed = [output["data"].get(ANSWERS_TYPE) for output in cell.get("outputs", ()) if "data" in output]
+    return frozenset(id_ for ids in listed if isinstance(ids, list) for id_ in ids if isinstance(id_, str))
 
 
 def _render(cell: Mapping[str, Any], with_verdicts: bool, shown: Sequence[Mapping[str, Any]]) -> Cell:
@@ -152,14 +154,20 @@ def _shortened(text: str, limit: int) -> str:
 
 
 class _Room:
-    """What is left of the limits of one cell."""
+    """The remaining size limits of one cell."""
 
     def __init__(self) -> None:
         self._left = dict(_LIMITS)
         self._short: dict[str, int] = {}
 
     def take(self, kind: str, text: str, markup: int = _MARKUP) -> str:
-        """As much of the text as there is room for."""
+        """Return as much of the text as fits, and count it.
+
+        Args:
+            kind: A key of `_LIMITS`.
+            text: The text.
+            markup: Characters counted for its markup.
+        """
         left = self._left[kind]
         self._left[kind] = max(0, left - len(text) - markup)
         if len(text) > left:
@@ -167,13 +175,13 @@ class _Room:
         return text[:left]
 
     def notes(self) -> Iterator[Markup]:
-        """What had to be cut."""
+        """Yield a note for each kind that was shortened."""
         for kind, limit in self._short.items():
             yield sentence(f"[Shortened: the first {limit:,} characters of the {kind} of this cell. {WHERE}]")
 
 
 def _outputs(outputs: Sequence[Mapping[str, Any]], cell_id: str) -> list[Markup]:
-    """Each output of a code cell but an error; what is printed without another output in between is one box."""
+    """Render a code cell's outputs except errors; consecutive printed text becomes one box."""
     room = _Room()
     parts = [list(part) for _, part in groupby(outputs, key=lambda output: output["output_type"] == "stream")]
     by_box = attrgetter("box")
@@ -191,7 +199,7 @@ def _writes(parts: Iterable[Iterable[Mapping[str, Any]]]) -> Iterator[tuple[int,
     for box, part in enumerate(parts):
         streams = (output for output in part if output["output_type"] == "stream")
         for name, written in groupby(streams, key=lambda output: str(output["name"])):
-            # Joined, for an escape sequence may be cut in two.
+            # Joined, because an escape sequence may be split.
             yield box, name, "".join(joined(output["text"]) for output in written)
 
 
@@ -210,7 +218,7 @@ def _printed(rows: list[Row], room: _Room) -> list[Markup]:
 
 
 def _richest(data: Mapping[str, Any], cell_id: str, room: _Room) -> Markup:
-    """The best form of an output that a page without scripts can show."""
+    """Render the best form of an output that a page without scripts can show."""
     if TIMELINE in data:
         return timeline(data[TIMELINE])
     for media_type in IMAGES:
@@ -227,12 +235,12 @@ def _richest(data: Mapping[str, Any], cell_id: str, room: _Room) -> Markup:
 
 
 def _html(text: str, cell_id: str, room: _Room) -> Markup:
-    """Sanitised. A table that is wider than the page is scrolled, by keyboard too."""
+    """Render sanitised HTML; a table wider than the page can be scrolled, also by keyboard."""
     html = with_whole_cells(sanitised(room.take("HTML", text)))
     if "<table" not in html:
         return Markup('<div class="rich">{}</div>').format(html)
     caption = _CAPTION.search(html)
-    # Of what is sanitised, and only its text; which is escaped again.
+    # Sanitised above; only its text is used, and escaped again.
     label = Markup(caption[1]).striptags() if caption else f"Table of {cell_id}"  # noqa: S704
     return Markup('<div class="rich" tabindex="0" role="group" aria-label="{}">{}</div>').format(label, html)
 
@@ -251,14 +259,14 @@ def _as_text(data: Mapping[str, Any], room: _Room) -> Markup:
 
 
 def _described(data: Mapping[str, Any], cell_id: str) -> str:
-    """What an image shows, for those who can't see it."""
+    """Return an image's alternative text."""
     plain = joined(data.get("text/plain", ""))
     return f"Figure of {cell_id}" if _BARE.fullmatch(plain) or plain.startswith("<") else one_line(plain)[:_LONGEST_ALT]
 
 
 def _image(address: str, alt: str, room: _Room) -> Markup:
     if room.take("images", address) != address:
-        return sentence(f"{alt} is not shown, for it is too large. {WHERE}")
+        return sentence(f"{alt} is not shown because it is too large. {WHERE}")
     return Markup('<figure><img src="{}" alt="{}"></figure>').format(address, alt)
 
 

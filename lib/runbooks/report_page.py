@@ -1,7 +1,6 @@
-"""The HTML report of a run: the verdict and what to do, its checks, each with its step; then the notebook.
+"""Render the HTML report of a run: the verdict and what to do, each check with its step, then the notebook.
 
-One file that needs nothing else: no font, no network, and no script but the one that copies, without
-which it is whole.
+The page is one file that needs no font and no network. Its only script copies text, and is optional.
 """
 
 from __future__ import annotations
@@ -22,22 +21,23 @@ from lib.words.pages import inline_script, render
 _FIGURE = "image/svg+xml"
 # The cell of every runbook that shows its queries.
 _WHAT_WAS_READ = "what-was-read"
-# What they show in JupyterLab this page has in its own way.
+# Cells for JupyterLab, whose content this page shows in its own way.
 _ONLY_FOR_NOTEBOOKS = (CELL, "form")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A check with the step that gave it.
+    """A check with the step that produced it.
 
     Attributes:
-        anchor: Where the page shows it.
-        steps: What it says to do next, but for what the first screen shows.
-        changes: The changes that it offers beside those.
-        commands: What asks its question by hand, but for what is shown already.
-        cell: Its step; None: the notebook does not say which, or another answer shows it.
-        beside: That other answer's anchor; empty: there is none.
-        beside_name: Its name.
+        anchor: Its place in the page.
+        check: The check.
+        steps: Its next steps, except those on the first screen.
+        changes: Other changes that it offers.
+        commands: Commands that repeat the check by hand, except those already shown.
+        cell: Its step; None if the notebook does not name it, or if another answer shows it.
+        beside: That other answer's anchor; empty if there is none.
+        beside_name: That other answer's name.
     """
 
     anchor: str
@@ -51,14 +51,14 @@ class Answer:
 
 
 def render_report(record: RunRecord, notebook: Mapping[str, Any]) -> str:
-    """The report of a run that has ended.
+    """Return the report of an ended run.
 
     Args:
         record: How the run ended.
         notebook: The notebook as far as it was executed (nbformat 4). Hostile input.
 
     Returns:
-        A whole HTML page.
+        A complete HTML page.
     """
     is_complete = record.status is RunStatus.COMPLETED
     first = first_screen(record.checks)
@@ -84,9 +84,10 @@ def render_report(record: RunRecord, notebook: Mapping[str, Any]) -> str:
 
 
 def pictures(notebook: Mapping[str, Any], decisive: Check | None = None) -> list[tuple[Mapping[str, Any], str]]:
-    """The outputs that stand below the checks, each with the id of its cell.
+    """Return the outputs shown below the checks, each with its cell's id.
 
-    A timeline, of the step that decided if it has one, else of the last; without any the first figure, in the same way.
+    That is the timeline of the deciding step, or else the last timeline. Without any timeline, it is the last figure
+    of the deciding step, or else the first figure.
     """
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     of_decisive = [cell for cell in cells if decisive and decisive.id in answered_by(cell)]
@@ -103,7 +104,15 @@ def _is_about_the_run(cell: Cell) -> bool:
 
 
 def answers_of(checks: Iterable[Check], cells: Sequence[Cell], first: FirstScreen) -> list[Answer]:
-    """Each check with the last cell that answers its question; of several answers of one cell the first shows it."""
+    """Return each check with the last cell that answers its question.
+
+    If one cell answers several questions, the first of them shows it.
+
+    Args:
+        checks: Worst first.
+        cells: The rendered notebook.
+        first: What the first screen shows.
+    """
     last = {question: cell for cell in cells for question in cell.answered}
     owners: dict[int, Answer] = {}
     answers = []

@@ -1,8 +1,8 @@
-"""All rows of tables, taken out of an executed notebook and made into files beside its report.
+"""Write all rows of the tables in an executed notebook to files next to its report.
 
-What a notebook displays is hostile input. So names become plain ones, secrets are masked before anything is
-written, and no text of a CSV file is a formula to a spreadsheet. How much one run leaves is limited, and where
-that leaves rows out, the page says so.
+What a notebook displays is hostile input. So file names are simplified, secrets are masked before anything is
+written, and no text in a CSV file is a formula to a spreadsheet. The size of all files of a run is limited, and
+the page reports rows that were left out.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ _LONGEST_NAME = 60
 # See https://owasp.org/www-community/attacks/CSV_Injection
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST_FILES = 200
-_LIMIT = f"a run leaves at most {MOST_ROWS:,} rows and {MOST_CHARACTERS // 1_000_000} MB, in {_MOST_FILES} files"
+_LIMIT = f"the limit per run is {MOST_ROWS:,} rows, {MOST_CHARACTERS // 1_000_000} MB and {_MOST_FILES} files"
 
 
 def take_row_files(notebook: Mapping[str, Any], redactor: Redactor) -> dict[str, bytes]:
-    """Replace what is displayed for a file by a link to it.
+    """Replace each table's rows in the notebook with a link to a file.
 
     Args:
-        notebook: As it was executed (nbformat 4); changed in place.
-        redactor: Masks the secrets in the files and their names.
+        notebook: The executed notebook (nbformat 4); changed in place.
+        redactor: Masks secrets in the files and their names.
 
     Returns:
-        Content by name, in the folder of the run.
+        The files' contents, by path in the run's folder.
     """
     files = _Files()
     for bundle in _bundles(notebook):
         table = bundle.pop(MEDIA_TYPE)
         is_whole = _is_table(table)
-        said = files.add(_masked(table, redactor)) if is_whole else "Not in a file: what was displayed is malformed."
-        bundle["text/html"] = f'{joined(bundle.get("text/html", ""))}<p class="note">{said}</p>'
+        note = files.add(_masked(table, redactor)) if is_whole else "Not in a file: the displayed data is malformed."
+        bundle["text/html"] = f'{joined(bundle.get("text/html", ""))}<p class="note">{note}</p>'
     return files.contents
 
 
 class _Files:
-    """The files of one run; two tables may have the same one."""
+    """The files of one run; equal tables share a file."""
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
@@ -60,12 +60,12 @@ class _Files:
         self._known: list[tuple[Mapping[str, Any], str]] = []
 
     def add(self, table: Mapping[str, Any]) -> str:
-        """Make the table's file, and say in HTML where it is."""
-        said = next((said for known, said in self._known if known == table), "")
-        if not said:
-            said = self._filed(table)
-            self._known.append((table, said))
-        return said
+        """Add the table's file, and return an HTML link to it."""
+        note = next((note for known, note in self._known if known == table), "")
+        if not note:
+            note = self._filed(table)
+            self._known.append((table, note))
+        return note
 
     def _filed(self, table: Mapping[str, Any]) -> str:
         has_room = len(self.contents) < _MOST_FILES
@@ -112,7 +112,7 @@ def _is_value(value: Any) -> bool:
 
 
 def _masked(table: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
-    """All texts at once, which is a hundred times faster than one by one; a line each, so that they stay apart."""
+    """Mask all texts at once, a hundred times faster than one by one; line breaks between them keep them separate."""
     columns, rows = table["columns"], [redactor.data(row) if len(row) == 2 else row for row in table["rows"]]
     for at, name in enumerate(columns):
         if says_secret(name) or says_password(name):
@@ -129,7 +129,7 @@ def _masked(table: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
-    """With a byte order mark, without which Excel takes UTF-8 for something else."""
+    """Encode as CSV with a byte order mark, without which Excel does not recognise UTF-8."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(map(_inert, columns))
@@ -138,7 +138,7 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def _inert(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula, behind a quote."""
+    """Quote a text that a spreadsheet would take for a formula."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"'{value}" if isinstance(value, str) and value.startswith(_BEGINS_A_FORMULA) else value
@@ -155,7 +155,7 @@ def _parquet(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def _array(values: Sequence[Any]) -> pyarrow.Array:
-    """As text, where they are of several types."""
+    """Return an Arrow array; values of mixed types become text."""
     import pyarrow
 
     try:

@@ -1,9 +1,9 @@
-"""Stopping a run in good order, because somebody stopped it or because its time is up.
+"""Stop a run cleanly, on request or after its time limit.
 
-SIGTERM to papermill leaves a lock held in the kernel: neither ``finally`` nor
-``atexit`` runs there. So a stop first interrupts the running cell, whose
-``with`` and ``finally`` blocks then run, and only kills the kernel when that
-has not ended the run within the grace.
+SIGTERM to papermill leaves a lock held in the kernel, because neither ``finally``
+nor ``atexit`` runs there. So a stop first interrupts the running cell, whose
+``with`` and ``finally`` blocks then run, and kills the kernel only if the run
+has not ended within the grace period.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class StoppedBetweenCells(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """How long things may take, in seconds; None: as long as they like. The grace is from the interrupt to the kill."""
+    """Time limits in seconds; None: no limit. The grace period lasts from the interrupt to the kill."""
 
     run_seconds: float | None = 3600.0
     cell_seconds: float | None = None
@@ -42,21 +42,21 @@ class Limits:
 
 
 class StopRequest:
-    """Whether the run is to stop: the first reason, INTERRUPTED or TIMED_OUT, stays; None while it may go on."""
+    """Whether a run is to stop. `reason` is None until then; the first one, INTERRUPTED or TIMED_OUT, stays."""
 
     def __init__(self) -> None:
         self.reason: RunStatus | None = None
 
     def make(self, reason: RunStatus) -> None:
-        """Ask the run to stop."""
+        """Request a stop."""
         self.reason = self.reason or reason
 
 
 @contextmanager
 def signals_as_requests(request: StopRequest) -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP ask the run to stop instead of ending this process.
+    """Turn SIGINT, SIGTERM and SIGHUP into a stop request instead of ending this process.
 
-    Only the main thread may set signal handlers; elsewhere nothing changes.
+    Only the main thread may set signal handlers; in other threads this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -77,7 +77,7 @@ def signals_as_requests(request: StopRequest) -> Iterator[None]:
 
 
 def stop_with_caller() -> None:
-    """Stop this process, as by SIGTERM, once the one that holds its standard input open ends, even by SIGKILL."""
+    """Stop this process, as by SIGTERM, when the process that holds its standard input open ends or is killed."""
     threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
 
 
@@ -88,7 +88,7 @@ def _stop_at_end_of_input() -> None:
 
 
 class Watchdog:
-    """Watches an execution in a thread and carries out a request to stop it."""
+    """Watches an execution in a thread, and carries out a stop request."""
 
     def __init__(self, kernel: Kernel, request: StopRequest, limits: Limits) -> None:
         self._kernel = kernel
@@ -109,10 +109,10 @@ class Watchdog:
         self._thread.join()
 
     def before_cell(self, cell: Any, cell_index: int) -> None:
-        """Called by nbclient before it sends a cell to the kernel.
+        """Note the start of a cell; nbclient calls this before it sends the cell to the kernel.
 
         Raises:
-            StoppedBetweenCells: It shall send no more.
+            StoppedBetweenCells: No more cells are to be sent.
         """
         if self._request.reason:
             raise StoppedBetweenCells
@@ -126,22 +126,21 @@ class Watchdog:
             if self._is_overdue():
                 self._request.make(RunStatus.TIMED_OUT)
         deadline = monotonic() + self._limits.grace_seconds
-        # An interrupt that reaches the kernel before it runs the cell would be lost, and
-        # a second one could break into a `finally` block: one, once it runs, and another
-        # only when that had time enough to end.
+        # An interrupt before the cell runs would be lost, and a second one could break into a
+        # `finally` block. So send one once the cell runs, and another only after enough time.
         while not self._is_executing() and monotonic() < deadline:
             if self._ended.wait(_POLL_SECONDS):
                 return
         self._kernel.interrupt()
-        # It is lost when it meets a library that imports, or is called back, and takes any
-        # error there for its own: DuckDB does, at each opening of its file in a notebook.
+        # An interrupt is lost if a library swallows errors of its imports or callbacks, as DuckDB
+        # does whenever it opens its file in a notebook.
         if not self._ended.wait(self._limits.grace_seconds / 2):
             self._kernel.interrupt()
         if not self._ended.wait(max(0.0, deadline - monotonic())):
             self._kernel.kill()
 
     def _is_executing(self) -> bool:
-        # nbclient notes here when the kernel said that it had begun.
+        # nbclient records here when the kernel reported the start.
         return self._cell is not None and "iopub.execute_input" in self._cell.metadata.get("execution", {})
 
     def _is_overdue(self) -> bool:

@@ -1,4 +1,4 @@
-"""A run in a few lines of Markdown, to be pasted into an issue or a chat."""
+"""Summarise a run in a few lines of Markdown, for an issue or a chat."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from lib.words.pages import render_markdown
 
 
 def markdown_summary(record: RunRecord, address: str = "") -> str:
-    """Verdict, headline, since when and what it affects, what to do; then the other checks that are not PASS.
+    """Return verdict, headline, since when, what it affects and what to do, then all other checks that are not PASS.
 
     Args:
-        record: A run that has ended.
-        address: Of its report; empty: it is not known here.
+        record: An ended run.
+        address: The address of its report; left out if empty.
     """
     bad = [check for check in record.checks if check.verdict != "PASS"]
     values = {

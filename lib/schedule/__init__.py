@@ -1,1 +1,1 @@
-"""Runbooks at planned times: each firing once, however many schedulers look."""
+"""Runbooks at planned times: each firing runs once, however many schedulers there are."""

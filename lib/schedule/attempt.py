@@ -1,9 +1,9 @@
-"""One attempt at a firing: what its process is asked, does and answers.
+"""One attempt at a firing, in its own process: what it is given, does and returns.
 
 The process (`runbook schedule attempt`) reads the call as a line of JSON from standard input, which the scheduler
-then holds open: when the scheduler is killed the system closes it, and the run is stopped in good order and archived
-as interrupted, since nobody is left to judge or to repeat it. The process itself holds the lease on the runbook, so
-that no other run begins while this one goes on, whatever happens to the scheduler.
+then holds open. If the scheduler is killed, the system closes it, and the run is stopped cleanly and archived as
+interrupted, because nobody is left to judge or retry it. The process itself holds the lease on the runbook, so that
+no other run begins meanwhile, whatever happens to the scheduler.
 """
 
 from __future__ import annotations
@@ -40,13 +40,17 @@ _LONGEST_LEASE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Call:
-    """What is to be run.
+    """The run to start.
 
     Attributes:
+        notebook: Path of the runbook's notebook.
+        environment: Name of the environment.
         parameters: See `lib.schedule.settings.Entry.planned_values`.
-        planned_at: When it was to run, in ISO 8601.
-        retry_of: Id of the run that it tries again; empty when it is the first.
-        attempt: 1, and more for a retry.
+        timeout_seconds: Time limit of the run.
+        schedule: Name of the schedule entry.
+        planned_at: The planned time, in ISO 8601.
+        retry_of: Id of the run that this one retries; empty for the first.
+        attempt: 1 for the first, then 2 and so on.
     """
 
     notebook: str
@@ -61,11 +65,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of it.
+    """The result.
 
     Attributes:
-        attempt: The run; None when it did not begin.
-        held_by: Who else runs the runbook; empty when nobody does.
+        attempt: The run; None if it did not begin.
+        held_by: What else is running the runbook; empty if nothing is.
     """
 
     attempt: Attempt | None
@@ -73,7 +77,12 @@ class Answer:
 
 
 def attempt(call: Call, on_change: Callable[[Archive], object] | None = None) -> Answer:
-    """Run the runbook, unless another run of it goes on; `on_change` is that of `lib.runbooks.execution.execute`."""
+    """Run the runbook, unless another run of it is in progress.
+
+    Args:
+        call: The run.
+        on_change: See `lib.runbooks.execution.execute`.
+    """
     environment = load_environment(call.environment)
     runbook = Runbook(Path(call.notebook))
     origin = Origin(call.schedule, datetime.fromisoformat(call.planned_at), call.retry_of, attempt=call.attempt)
@@ -98,13 +107,18 @@ def attempt(call: Call, on_change: Callable[[Archive], object] | None = None) ->
 
 @contextmanager
 def only_run(runbook: str, environment: Environment, work: str) -> Iterator[Lease]:
-    """Hold the lease on a runbook's runs for the length of the ``with`` block; `work` is what runs, in words.
+    """Hold the lease on a runbook's runs during the ``with`` block.
 
-    A holder on this machine is not waited for: its process is there, or it is gone. One elsewhere
-    is waited for until its lease has expired, which a live one prevents.
+    If the holder is on this machine, this does not wait: its process either exists or is gone. If it is elsewhere,
+    this waits until its lease expires, which a live holder prevents.
+
+    Args:
+        runbook: The runbook's name.
+        environment: Its environment.
+        work: What runs, in words.
 
     Raises:
-        LockAcquisitionError: Another run goes on.
+        LockAcquisitionError: Another run is in progress.
         LockServiceUnavailable: The lock store does not answer.
     """
     store = run_lock_store(environment)
@@ -133,5 +147,5 @@ def _wait_seconds(store: LockStore, claim: Claim, timing: LeaseTiming) -> float:
     if holder is None or machine != this_machine():
         return timing.lease_seconds + timing.heartbeat_seconds
     if is_gone(machine, int(pid)):
-        store.delete(holder)  # just this version: one that came meanwhile stays
+        store.delete(holder)  # only this version: a newer holder stays
     return 0.0

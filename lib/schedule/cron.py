@@ -1,7 +1,7 @@
-"""Cron expressions in a time zone, as Debian's cron reads them.
+"""Cron expressions in a time zone, interpreted as Debian's cron does.
 
-Five fields, Sunday is 0. When daylight saving changes, a fixed hour that is left out runs at the change
-and one that comes twice runs once; ``*`` in the hour or the minute goes by real time.
+Five fields; Sunday is 0. When daylight saving changes, a fixed hour that is skipped runs at the change, and one
+that occurs twice runs once; ``*`` in the hour or the minute follows real time.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from lib.words.dates import zone
 
 @dataclass(frozen=True)
 class Cron:
-    """Moments at which something is to happen.
+    """Planned times.
 
     Attributes:
         expression: Minute, hour, day of the month, month, day of the week.
-        timezone: Whose clocks.
+        timezone: Its time zone.
 
     Raises:
-        UserError: The expression is not valid, never comes due, or the zone is not known.
+        UserError: The expression is invalid or never due, or the zone is unknown.
     """
 
     expression: str
@@ -33,23 +33,23 @@ class Cron:
 
     def __post_init__(self) -> None:
         now = datetime.now(zone(self.timezone))
-        # CronSim also takes six, the first of them seconds.
+        # CronSim also accepts six fields, with seconds first.
         if len(self.expression.split()) != 5:
-            raise UserError(f"{self.expression!r:.80} is not a cron expression: write five fields, such as 0 9 * * 1-5")
+            raise UserError(f"{self.expression!r:.80} is not a cron expression: give five fields, such as 0 9 * * 1-5")
         try:
             next(CronSim(self.expression, now))
         except CronSimError as error:
             raise UserError(f"{self.expression!r:.80} is not a cron expression: {error}") from error
         except StopIteration:
-            raise UserError(f"{self.expression!r:.80} names a day that never comes") from None
+            raise UserError(f"{self.expression!r:.80} is never due: no such day exists") from None
 
     def after(self, moment: datetime) -> Iterator[datetime]:
-        """The moments (UTC) after that one, each later than the one before."""
+        """Yield the planned times (UTC) after a time, in order."""
         return self._moments(CronSim(self.expression, moment.astimezone(zone(self.timezone))))
 
     def until(self, moment: datetime) -> Iterator[datetime]:
-        """The moments (UTC) up to that one, itself included, each earlier than the one before."""
-        # Going back, a full second does not count as reached.
+        """Yield the planned times (UTC) up to and including a time, newest first."""
+        # In reverse, CronSim excludes the start itself.
         start = (moment + timedelta(microseconds=1)).astimezone(zone(self.timezone))
         return self._moments(CronSim(self.expression, start, reverse=True))
 

@@ -1,4 +1,4 @@
-"""What a scheduler does first, each time it looks: close what others left, report what was missed, find what is due."""
+"""What a scheduler does first each time: close orphans, report missed runs, and find what is due."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import groupby
 from lib.archive.archive import Archive
 from lib.archive.record import RunStatus
 from lib.environment import load_environment, redactor_of
-from lib.runbooks.notification import Message, is_told, send
+from lib.runbooks.notification import Message, needs_notice, send
 from lib.schedule.firing_record import Attempt, Occurrence, State, runs_of
 from lib.schedule.firings import Ledger
 from lib.schedule.planning import Firing, due, first_expected
@@ -28,11 +28,14 @@ def look(
     now: datetime,
     show_change: Callable[[], None] | None = None,
 ) -> list[Firing]:
-    """Put on record what will not run any more, notify people of missed runs, and return what is due.
+    """Record occurrences that will no longer run, notify people of missed runs, and return what is due.
 
     Args:
-        now: The moment (UTC).
-        show_change: Called when something was put on record.
+        entries: The entries to check.
+        archive: Where runs are kept.
+        ledger: Its record of occurrences.
+        now: The current time (UTC).
+        show_change: Called if something was recorded.
 
     Raises:
         Unavailable: The archive cannot be read or written.
@@ -48,7 +51,7 @@ def look(
             since = first_expected(entry, now)
             ledger.expect(entry, since)
         elif since - now > _CLOCKS_DIFFER_BY:
-            # It was first seen by a clock that was ahead; which times that one has run is not known.
+            # Another machine, whose clock was ahead, saw the entry first. Which times it has run is unknown.
             since = now
             ledger.expect(entry, since)
         firing, lapsed = _due(entry, since, ledger, now)
@@ -63,7 +66,13 @@ def look(
 
 
 def forget_old(entries: Iterable[Entry], ledger: Ledger, now: datetime) -> None:
-    """Remove the records of occurrences that nobody asks for any more; their runs stay."""
+    """Remove old records of occurrences; their runs stay.
+
+    Args:
+        entries: The entries.
+        ledger: The records.
+        now: The current time (UTC).
+    """
     for entry in entries:
         ledger.forget(entry, now)
 
@@ -76,7 +85,13 @@ def _due(entry: Entry, since: datetime, ledger: Ledger, now: datetime) -> tuple[
 
 
 def why_paused(entry: Entry, ledger: Ledger, now: datetime) -> str:
-    """Why the entry does not run until somebody resumes it; empty when it does. A time to come does not count."""
+    """Return why the entry is paused until someone resumes it; empty if it is not.
+
+    Args:
+        entry: The entry.
+        ledger: The records.
+        now: The current time (UTC); later planned times do not count.
+    """
     if entry.on_failure != "pause":
         return ""
     resumed_at = ledger.resumed_at(entry)
@@ -84,25 +99,25 @@ def why_paused(entry: Entry, ledger: Ledger, now: datetime) -> str:
         if resumed_at is not None and occurrence.planned_at <= resumed_at:
             return ""
         if occurrence.state is State.ENDED and occurrence.planned_at <= now:
-            why = f"paused since {occurrence.planned_at:%Y-%m-%d %H:%M} UTC, when its run came to {occurrence.verdict}"
+            why = f"paused since its run at {occurrence.planned_at:%Y-%m-%d %H:%M} UTC was {occurrence.verdict}"
             return f"{why}: runbook schedule resume {entry.name}" if occurrence.exit_code else ""
     return ""
 
 
 def _closed_orphans(entry: Entry, ledger: Ledger, archive: Archive, now: datetime) -> list[Occurrence]:
-    """Occurrences whose scheduler is gone, closed as their runs' records say, unless others were first."""
+    """Close occurrences whose scheduler is gone, according to their runs' records; return those closed here."""
     closed = []
     planned_times = ledger.planned_times(entry)
     newest = next((planned_at for planned_at in planned_times if planned_at <= now), now)
     for planned_at in planned_times:
         occurrence = ledger.read(entry, planned_at)
         if occurrence.is_orphaned(now):
-            # Once more: it may have been ended after it was read and before its scheduler was gone.
+            # Read again: it may have ended after the first read, before its scheduler was gone.
             found = ledger.read(entry, planned_at)
             if found.state is State.CLAIMED and (end := _end_of(found, archive, now)) and ledger.close(end):
                 closed.append(end)
         if occurrence.give_up_at < newest:
-            break  # the look at that time has closed all that are older
+            break  # older ones were closed at that time
     return closed
 
 
@@ -113,26 +128,28 @@ def _end_of(orphan: Occurrence, archive: Archive, now: datetime) -> Occurrence |
     if not runs:
         return orphan.ended(State.MISSED, now, "its scheduler was killed before it ran")
     attempts = tuple(map(Attempt.of, runs))
-    return orphan.ended(State.ENDED, now, "its scheduler was killed; this is what the archive holds", attempts)
+    return orphan.ended(State.ENDED, now, "its scheduler was killed; result taken from the archive", attempts)
 
 
 def _notify_of_missed(occurrences: Sequence[Occurrence]) -> None:
-    """Tell people of missed runs. Only the scheduler that put them on record does, so they are told once.
+    """Notify people of missed runs, in one message per environment and channel.
 
-    Those of one environment are one message to each of its channels.
+    Only the scheduler that recorded them does so, so nobody is notified twice.
     """
     by_environment = sorted(occurrences, key=lambda occurrence: (occurrence.environment, occurrence.planned_at))
     for environment, group in groupby(by_environment, key=lambda occurrence: occurrence.environment):
         settings, missing = load_environment(environment), list(group)
         notifications = settings.notifications
-        channels = [each for each in notifications.channels if is_told(each, before=Verdict.PASS, now=Verdict.UNKNOWN)]
+        channels = [
+            each for each in notifications.channels if needs_notice(each, before=Verdict.PASS, now=Verdict.UNKNOWN)
+        ]
         lines = [
             f"{occurrence.runbook} ({occurrence.entry}), planned for "
             f"{local_time(occurrence.planned_at, settings.timezone)}: {occurrence.reason}"
             for occurrence in missing[-_MOST_LINES:]
         ]
         if len(missing) > len(lines):
-            lines.insert(0, f"{len(missing) - len(lines)} earlier ones, and:")
-        what = "a scheduled run did" if len(missing) == 1 else f"{len(missing)} scheduled runs did"
-        message = Message(f"UNKNOWN: {what} not happen ({environment})", "\n".join(lines), Verdict.UNKNOWN)
+            lines.insert(0, f"{len(missing) - len(lines)} earlier runs, and:")
+        what = "a scheduled run was" if len(missing) == 1 else f"{len(missing)} scheduled runs were"
+        message = Message(f"UNKNOWN: {what} missed ({environment})", "\n".join(lines), Verdict.UNKNOWN)
         send(message, channels, redactor_of(settings), timeout_seconds=notifications.timeout_seconds)

@@ -1,6 +1,6 @@
-"""What the schedule leads to expect: runs that should have happened, and when the next ones are due.
+"""What the schedule expects: missed runs, and when the next ones are due.
 
-An archive that cannot be read is `lib.errors.Unavailable`, in every call.
+Every call raises `lib.errors.Unavailable` if the archive cannot be read.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from lib.schedule.settings import Entry, Schedule, load_schedule
 from lib.words.dates import local_time
 from lib.words.secrets.redaction import Redactor
 
-# So long it is shown though its entry runs again.
+# How long a missed run is shown even though its entry runs again.
 _SHOWN_FOR = timedelta(days=1)
 _ANOTHER_SCHEDULE = (
-    "a schedule runs into this archive, and it is not the one here: no entry is the same. "
-    "Build the site where it runs, or name its file in RUNBOOK_SCHEDULE"
+    "a different schedule runs into this archive: it shares no entry with this one. "
+    "Build the site where that schedule runs, or set RUNBOOK_SCHEDULE to its file"
 )
 
 
 @dataclass(frozen=True)
 class MissedRun:
-    """A planned run that did not happen, or an entry that is paused.
+    """A missed run, or a paused entry.
 
     Attributes:
-        planned_at: When it should have been (UTC); of a paused entry the newest time.
-        reason: Why not, as far as it is known; one line.
-        is_paused: Whether the entry runs no more until somebody resumes it.
+        entry: The schedule entry.
+        planned_at: The planned time (UTC); for a paused entry, the newest one.
+        reason: Why it did not run, as far as known; one line.
+        is_paused: Whether the entry is paused until someone resumes it.
     """
 
     entry: Entry
@@ -46,31 +47,31 @@ class MissedRun:
 
     @property
     def when(self) -> str:
-        """The planned time as the operators think of it."""
+        """The planned time in the entry's time zone."""
         return local_time(self.planned_at, self.entry.timezone)
 
     @property
     def headline(self) -> str:
         if self.is_paused:
-            return f"{self.entry.runbook} does not run: its entry {self.entry.name} is paused"
-        return f"{self.entry.runbook} should have run at {self.when} and did not"
+            return f"{self.entry.runbook} is not run: schedule entry {self.entry.name} is paused"
+        return f"{self.entry.runbook} missed its run at {self.when}"
 
     @property
     def next_step(self) -> str:
         if self.is_paused:
-            return f"Look at the run that paused it, then: runbook schedule resume {self.entry.name}"
-        return "Check that the scheduler is alive, and what is due: runbook schedule list"
+            return f"Check the run that paused it, then: runbook schedule resume {self.entry.name}"
+        return "Check that the scheduler is running, and what is due: runbook schedule list"
 
 
 @dataclass(frozen=True)
 class Expected:
-    """By the schedule.
+    """What the schedule expects.
 
     Attributes:
         missed: Paused entries, then missed runs, newest first.
-        next_at: When the next run is due (UTC), or has been and may still begin: a page that is older
-            has outlived its scheduler. None when none is.
-        problem: Why nothing is known of it, in one line; empty when it is.
+        next_at: When the next run is due (UTC), or was due and may still begin; a page built before then is
+            out of date later. None if no run is due.
+        problem: Why nothing is known, in one line; empty if there is no problem.
     """
 
     missed: tuple[MissedRun, ...] = ()
@@ -80,7 +81,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Upcoming:
-    """A firing to come, at a moment in UTC."""
+    """An upcoming firing, at a time in UTC."""
 
     planned_at: datetime
     parameters: Mapping[str, Any]
@@ -91,9 +92,11 @@ class Overview:
     """One entry.
 
     Attributes:
-        rests: Why it does not run at present; empty when it does.
-        upcoming: The next firings, the first one first.
-        last: The newest time on record; None: there is none.
+        entry: The entry.
+        rests: Why it does not currently run; empty if it does.
+        upcoming: The next firings, in order.
+        last: The newest recorded occurrence; None if there is none.
+        missed: Its missed runs, newest first.
     """
 
     entry: Entry
@@ -110,7 +113,7 @@ class Overview:
 
 
 def expected_runs(store: Store, now: datetime) -> Expected:
-    """What is expected of an archive now (UTC); nothing when no schedule has ever run into it."""
+    """Return what is expected of an archive now (UTC); nothing if no schedule has ever run into it."""
     if not store.children(FOLDER):
         return Expected()
     try:
@@ -128,11 +131,13 @@ def expected_runs(store: Store, now: datetime) -> Expected:
 
 
 def overviews(schedule: Schedule, store: Store, now: datetime, count: int) -> Iterator[Overview]:
-    """Every entry of the schedule.
+    """Yield an overview of every entry.
 
     Args:
-        now: The moment (UTC).
-        count: How many firings to come are shown of each.
+        schedule: The schedule.
+        store: The archive's store.
+        now: The current time (UTC).
+        count: Number of upcoming firings per entry.
     """
     ledger = Ledger(store)
     missing = missed(schedule, store, now)
@@ -149,10 +154,15 @@ def overviews(schedule: Schedule, store: Store, now: datetime, count: int) -> It
 
 
 def missed(schedule: Schedule, store: Store, now: datetime) -> list[MissedRun]:
-    """The runs that are missing now (UTC), newest first.
+    """Return the runs that are missed as of now (UTC), newest first.
 
-    A miss is shown for a day, and beyond that until a later run of its entry has ended. It needs
-    no scheduler that works: a time that has passed and is not on record is missed.
+    A missed run is shown for a day, and after that until a later run of its entry has ended. This works
+    without a running scheduler: a time that has passed without a record is missed.
+
+    Args:
+        schedule: The schedule.
+        store: The archive's store.
+        now: The current time (UTC).
     """
     ledger = Ledger(store)
     found = [run for entry in schedule.entries.values() for run in _missed(entry, ledger, now)]
@@ -170,7 +180,7 @@ def _missed(entry: Entry, ledger: Ledger, now: datetime) -> Iterator[MissedRun]:
             return
         if planned_at not in recorded:
             if is_too_late(entry, planned_at, now):
-                yield MissedRun(entry, planned_at, "no scheduler has looked at it since")
+                yield MissedRun(entry, planned_at, "no scheduler has run since")
             continue
         occurrence = ledger.read(entry, planned_at)
         has_run_since = has_run_since or occurrence.state is State.ENDED
@@ -179,7 +189,7 @@ def _missed(entry: Entry, ledger: Ledger, now: datetime) -> Iterator[MissedRun]:
 
 
 def _paused(entries: Sequence[Entry], ledger: Ledger, now: datetime) -> Iterator[MissedRun]:
-    """Entries that should run again and will not."""
+    """Yield entries that should run again but are paused."""
     for entry in entries:
         if (why := why_paused(entry, ledger, now)) and not why_inactive(entry, now):
             yield MissedRun(entry, next(entry.times.until(now), now), why, is_paused=True)
@@ -192,6 +202,6 @@ def _next_times(entries: Sequence[Entry], ledger: Ledger, now: datetime) -> Iter
         yield from islice(next_times(entry, now), 1)
         since = ledger.since(entry) or now
         for newest in past_times(entry, since, now)[:1]:
-            # Nobody has taken it up, and it is not missed yet.
+            # Not claimed yet, but not missed yet either.
             if not is_too_late(entry, newest, now) and newest not in ledger.planned_times(entry):
                 yield newest

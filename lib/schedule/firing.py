@@ -1,4 +1,4 @@
-"""Firings from their claim to their end: the runs, their retries, and what is put on record."""
+"""Carry out firings from claim to end: runs, retries and records."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs what is due, each run a process.
+    """Runs what is due, each run in its own process.
 
     Attributes:
-        stop_grace_seconds: How long a run may go on once the scheduler is to stop.
-        request: Whether it is; then nothing more is begun, and what still runs after the grace
-            is stopped in good order.
-        on_change: Called with the archive when runs or occurrences have changed: builds the site.
+        archive: Where runs are kept.
+        stop_grace_seconds: How long a run may continue once the scheduler is to stop.
+        request: Whether the scheduler is to stop; then nothing more is started, and what still runs after the
+            grace period is stopped cleanly.
+        on_change: Called with the archive when runs or occurrences have changed, to build the site.
     """
 
     archive: Archive
@@ -60,17 +61,17 @@ class Runner:
         return Ledger(self.archive.store)
 
     def fire(self, firing: Firing) -> Occurrence | None:
-        """Run what is due, unless another scheduler was first.
+        """Run the firing, unless another scheduler claims it first.
 
         Returns:
-            How it ended; None when it is another's, or is not to begin any more: the scheduler
-            is to stop, or while this waited for its turn it got too late, or its entry was paused.
+            How it ended. None if another scheduler claimed it, or if it must not begin any more: the scheduler is
+            to stop, it became too late while this waited for its turn, or its entry was paused.
 
         Raises:
-            UserError: The runbook's or environment's file no longer fits; nothing was claimed.
-            Unavailable: The archive cannot be reached. Before the claim, nothing was changed. After it
-                that is waited for, until the scheduler is to stop or the occurrence's `give_up_at`:
-                then the next look closes it.
+            UserError: The runbook's or environment's file is no longer valid; nothing was claimed.
+            Unavailable: The archive cannot be reached. Before the claim, nothing was changed. After the claim,
+                this retries until the scheduler is to stop or until the occurrence's `give_up_at`; then the
+                next check closes the occurrence.
         """
         entry = firing.entry
         runbook = find_runbook(entry.runbook)
@@ -91,11 +92,11 @@ class Runner:
         ended = self._run(call, claimed, entry.retries, entry.retry_delay_seconds)
         self._once_reached(lambda: self.ledger.write(ended), claimed.give_up_at)
         if ended.state is State.SKIPPED:
-            self.show_change()  # no run has
+            self.show_change()  # no run has done so
         return ended
 
     def show_change(self) -> None:
-        """Let the site follow; when it cannot be written, the next run does that."""
+        """Update the site; if it cannot be written, the next run does so."""
         with suppress(Unavailable):
             if self.on_change:
                 self.on_change(self.archive)
@@ -106,7 +107,7 @@ class Runner:
             answer = self._answer(call, claimed)
             if answer.attempt is None:
                 still = f"{Path(call.notebook).stem} was still running: {answer.held_by}"
-                reason = still if answer.held_by else "the scheduler was stopped before it began"
+                reason = still if answer.held_by else "the scheduler was stopped before the run began"
                 state = State.ENDED if attempts else State.SKIPPED
                 return claimed.ended(state, utc_now(), reason, tuple(attempts))
             attempts.append(answer.attempt)
@@ -120,7 +121,7 @@ class Runner:
         return _checked(ended.answer) or self._answer_of_lost(call, claimed, ended.last_words)
 
     def _answer_of_lost(self, call: Call, claimed: Occurrence, last_words: str) -> Answer:
-        """The process was killed, and could not report its run."""
+        """Find the answer of a process that was killed before it could report its run."""
         found = self._once_reached(lambda: runs_of(self.archive, claimed), claimed.give_up_at)
         runs = [run for run in found if run.record.origin.attempt == call.attempt]
         if not runs and self.request.reason:
@@ -130,7 +131,7 @@ class Runner:
         return Answer(Attempt(run_id, RunbookError.exit_code, Verdict.UNKNOWN, reason[:_LONGEST_LINE], is_final=False))
 
     def _once_reached(self, call: Callable[[], _T], give_up_at: datetime) -> _T:
-        """What the call to the archive answers, as soon as it does; until others may close what was claimed."""
+        """Call the archive, and retry until it answers or until others may close the claimed occurrence."""
         while True:
             try:
                 return call()
@@ -152,19 +153,20 @@ def run_due(
     on_end: Callable[[Occurrence], None],
     on_problem: Callable[[RunbookError], None],
 ) -> list[Occurrence]:
-    """Run what is due and wait for it; SIGINT, SIGTERM and SIGHUP stop it in good order.
+    """Run what is due and wait for it; SIGINT, SIGTERM and SIGHUP stop it cleanly.
 
     Args:
-        now: The moment (UTC).
+        schedule: The schedule.
+        runner: Runs the firings.
+        now: The current time (UTC).
         on_end: Called with each occurrence as it ends, in this thread.
-        on_problem: Called with the error of each firing that could not be run or put on record; the
-            others go on.
+        on_problem: Called with the error of each firing that could not be run or recorded; the others continue.
 
     Returns:
-        How each ended; those that another scheduler claimed first are not among them.
+        How each ended, without those that another scheduler claimed first.
 
     Raises:
-        Unavailable: The archive cannot be read or written, so that nothing was run.
+        Unavailable: The archive cannot be read or written; nothing was run.
     """
     entries = schedule.entries.values()
     ended = []
@@ -184,7 +186,7 @@ def run_due(
 
 
 def _checked(answer: dict[str, Any] | None) -> Answer | None:
-    """None when it is not an answer: the process may be of another version of this library."""
+    """Parse an answer; return None if it is invalid, as from another version of this library."""
     with suppress(ValueError):
         return adapter_of(Answer).validate_python(answer)
     return None

@@ -15,7 +15,7 @@ from lib.errors import RunbookError
 from lib.schedule.settings import Entry
 from lib.verdict.verdict import Verdict
 
-# From the claim to the first run: the wait for a lock, and the start of a process.
+# Time from the claim to the run's start: waiting for the lock and starting a process.
 _START = timedelta(minutes=5)
 
 
@@ -32,14 +32,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run of it.
+    """One run of an occurrence.
 
     Attributes:
-        run_id: In the archive; empty when it did not come so far.
-        exit_code: That of `runbook run`.
-        verdict: UNKNOWN when it did not complete.
-        headline: One line. Hostile input: it may hold anything.
-        is_final: Whether trying again would not help: a question was answered, or a person stopped it.
+        run_id: Id in the archive; empty if it was not archived.
+        exit_code: Of `runbook run`.
+        verdict: UNKNOWN if it did not complete.
+        headline: One line. Hostile input: it may contain anything.
+        is_final: Whether a retry would not help, because it gave an answer or a person stopped it.
     """
 
     run_id: str
@@ -50,7 +50,7 @@ class Attempt:
 
     @classmethod
     def of(cls, run: Run) -> Attempt:
-        """The attempt of an archived run that has ended."""
+        """Return the attempt of an ended, archived run."""
         record = run.record
         is_final = run.exit_code != RunbookError.exit_code or record.status is RunStatus.INTERRUPTED
         return cls(run.run_id, run.exit_code, record.verdict or Verdict.UNKNOWN, record.headline, is_final)
@@ -60,17 +60,21 @@ class Attempt:
 class Occurrence:
     """A planned time of an entry, and whether and how it ran.
 
-    Whether a run goes on is in that run's own record, and only there.
+    Whether a run is still in progress is only in that run's own record. All times are UTC.
 
     Attributes:
-        planned_at: When (UTC, as all times here).
+        entry: Name of the schedule entry.
+        runbook: Name of its runbook.
+        environment: Name of its environment.
+        planned_at: The planned time.
         state: Whether it ran, and if not, why.
-        reason: Why it did not run, in one line; empty when it did.
-        attempts: Its runs, the first one first.
-        recorded_at: Since when it is on record.
-        ended_at: When it was over; None: it is not yet.
-        give_up_at: When the process that claimed it must be done with it.
-        machine: Which one claimed it, see `lib.archive.machine`.
+        recorded_at: When it was first recorded.
+        give_up_at: When the process that claimed it must have finished.
+        reason: Why it did not run, in one line; empty if it did.
+        attempts: Its runs, in order.
+        ended_at: When it ended; None until then.
+        machine: The machine that claimed it; see `lib.archive.machine`.
+        pid: The process that claimed it.
     """
 
     entry: str
@@ -88,7 +92,15 @@ class Occurrence:
 
     @classmethod
     def of(cls, entry: Entry, planned_at: datetime, state: State, now: datetime, reason: str = "") -> Occurrence:
-        """A new one."""
+        """Return a new occurrence.
+
+        Args:
+            entry: Its entry.
+            planned_at: Its planned time (UTC).
+            state: Its state.
+            now: The current time (UTC).
+            reason: Why it did not run.
+        """
         longest = (1 + entry.retries) * (entry.timeout_seconds + entry.retry_delay_seconds)
         return cls(
             entry=entry.name,
@@ -105,28 +117,35 @@ class Occurrence:
         )
 
     def ended(self, state: State, now: datetime, reason: str = "", attempts: tuple[Attempt, ...] = ()) -> Occurrence:
-        """The same once it is over."""
+        """Return the occurrence as ended.
+
+        Args:
+            state: Its state.
+            now: The current time (UTC).
+            reason: Why it did not run; empty if it did.
+            attempts: Its runs, in order; by default as before.
+        """
         return replace(self, state=state, reason=reason, attempts=attempts or self.attempts, ended_at=now)
 
     def is_orphaned(self, now: datetime) -> bool:
-        """Whether it is still open, and the process that claimed it is gone."""
+        """Return whether it is still open although the process that claimed it is gone."""
         if self.state is not State.CLAIMED:
             return False
         return now > self.give_up_at or is_gone(self.machine, self.pid)
 
     @property
     def exit_code(self) -> int:
-        """That of the last attempt; 0 when there was none to fail."""
+        """The exit code of the last attempt; 0 without attempts."""
         return self.attempts[-1].exit_code if self.attempts else 0
 
     @property
     def verdict(self) -> Verdict | None:
-        """That of the last attempt; None when there was none."""
+        """The verdict of the last attempt; None without attempts."""
         return self.attempts[-1].verdict if self.attempts else None
 
 
 def runs_of(archive: Archive, occurrence: Occurrence) -> list[Run]:
-    """Its runs in the archive, the first one first, as they must be shown now."""
+    """Return its runs from the archive, in order, with their current status."""
     since = Selection(occurrence.runbook, occurrence.environment, since=occurrence.planned_at).runs(archive)
     runs = [run for run in since if isinstance(run, Run) and _is_of(run, occurrence)]
     return runs[::-1]
@@ -141,12 +160,12 @@ _FILE_NAME = "%Y%m%dT%H%M%SZ.json"
 
 
 def file_name(planned_at: datetime) -> str:
-    """The name of its file in the entry's folder."""
+    """Return the name of the occurrence's file in the entry's folder."""
     return f"{planned_at.astimezone(UTC):{_FILE_NAME}}"
 
 
 def planned_at_of(name: str) -> datetime | None:
-    """The planned time in a file's name; None: it is not an occurrence's."""
+    """Return the planned time (UTC) in a file's name; None if it is not an occurrence's file."""
     try:
         return datetime.strptime(name, _FILE_NAME).replace(tzinfo=UTC)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The record of every firing, beside the runs in the archive: ``_schedule/<environment>/<entry>/``."""
+"""The records of all firings, stored with the runs in the archive: ``_schedule/<environment>/<entry>/``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _RESUMED = "resumed.txt"
 
 @dataclass(frozen=True)
 class Expectation:
-    """Since when an entry's times are expected to happen.
+    """Since when an entry is expected to run.
 
     Attributes:
-        since: Times up to that moment (UTC) are not.
-        times: What says which times those are; an entry that says something else is a new one.
+        since: Planned times up to this time (UTC) are not expected.
+        times: The settings that define its planned times; if they change, the entry counts as new.
     """
 
     since: datetime
@@ -33,7 +33,7 @@ class Expectation:
 class Ledger:
     """All occurrences in an archive's store.
 
-    A store that does not answer is `lib.errors.Unavailable`, in every call.
+    Every call raises `lib.errors.Unavailable` if the store does not answer.
     """
 
     def __init__(self, store: Store) -> None:
@@ -41,7 +41,7 @@ class Ledger:
         self._ended: dict[str, Occurrence] = {}
 
     def since(self, entry: Entry) -> datetime | None:
-        """Since when the entry's times are expected; None: nobody has begun to run it as it now is."""
+        """Return since when (UTC) the entry is expected to run; None if nothing has run it with these settings."""
         try:
             expectation = adapter_of(Expectation).validate_json(self._store.read(self._name(entry, _SINCE)))
         except (FileNotFoundError, Unreadable, ValueError):
@@ -49,31 +49,31 @@ class Ledger:
         return expectation.since if expectation.times == _times(entry) else None
 
     def expect(self, entry: Entry, since: datetime) -> None:
-        """Let the entry's times after that moment be expected, and no earlier ones."""
+        """Expect the entry to run at its planned times after `since` (UTC), but not before."""
         expectation = Expectation(since, _times(entry))
         self._store.write(
             self._name(entry, _SINCE), adapter_of(Expectation).dump_json(expectation, indent=2), durable=True
         )
 
     def resume(self, entry: Entry, now: datetime) -> None:
-        """Let the entry run again, whatever came of the times up to that moment; those are not expected any more."""
+        """Let a paused entry run again; planned times up to now (UTC) are no longer expected."""
         self._store.write(self._name(entry, _RESUMED), now.isoformat().encode(), durable=True)
         self.expect(entry, now)
 
     def resumed_at(self, entry: Entry) -> datetime | None:
-        """When somebody last resumed the entry (UTC); None: never."""
+        """Return when the entry was last resumed (UTC); None if never."""
         try:
             return datetime.fromisoformat(self._store.read(self._name(entry, _RESUMED)).decode())
         except (FileNotFoundError, Unreadable, ValueError):
             return None
 
     def planned_times(self, entry: Entry) -> list[datetime]:
-        """The planned times (UTC) that are on record, newest first."""
+        """Return the recorded planned times (UTC), newest first."""
         names = self._store.children(f"{FOLDER}/{entry.environment}/{entry.name}")
         return sorted(filter(None, map(planned_at_of, names)), reverse=True)
 
     def read(self, entry: Entry, planned_at: datetime) -> Occurrence:
-        """The record of that time; DAMAGED when it cannot be read."""
+        """Return the record of a planned time (UTC); its state is DAMAGED if it cannot be read."""
         name = self._name(entry, file_name(planned_at))
         if name in self._ended:
             return self._ended[name]
@@ -83,31 +83,31 @@ class Ledger:
             reason = f"its record cannot be read: {str(error).splitlines()[0]:.120}"
             return Occurrence.of(entry, planned_at, State.DAMAGED, planned_at, reason)
         if occurrence.ended_at:
-            self._ended[name] = occurrence  # it does not change any more
+            self._ended[name] = occurrence  # it no longer changes
         return occurrence
 
     def newest(self, entry: Entry) -> Iterator[Occurrence]:
-        """The records of its times, newest first; each is read when it is asked for."""
+        """Yield the entry's records, newest first; each is read only when needed."""
         return (self.read(entry, planned_at) for planned_at in self.planned_times(entry))
 
     def claim(self, occurrence: Occurrence) -> bool:
-        """Put it on record. Of all that try, on any machine, one gets True."""
+        """Create its record; return True to exactly one of all callers on all machines."""
         return self._store.create(self._file(occurrence), adapter_of(Occurrence).dump_json(occurrence, indent=2))
 
     def write(self, occurrence: Occurrence) -> None:
-        """Replace its record; only for the process that has claimed it."""
+        """Replace its record; only for the process that claimed it."""
         self._store.write(self._file(occurrence), adapter_of(Occurrence).dump_json(occurrence, indent=2), durable=True)
 
     def close(self, occurrence: Occurrence) -> bool:
-        """Replace the record of a process that is gone. Of all that do, on any machine, one gets True."""
+        """Replace the record of a process that is gone; return True to exactly one of all callers on all machines."""
         self.write(occurrence)
         return self._store.create(_closed(self._file(occurrence)), b"")
 
     def forget(self, entry: Entry, now: datetime) -> None:
-        """Remove the records of times more than `KEPT_FOR` before the moment and before the newest record.
+        """Remove records more than `KEPT_FOR` older than both now (UTC) and the newest record.
 
-        The clock may be ahead: so no time whose record is removed is expected any more. The last run's
-        record stays, since it says whether the entry is paused.
+        Because the clock may be ahead, times with removed records are no longer expected. The last run's
+        record stays, because it decides whether the entry is paused.
         """
         times = self.planned_times(entry)
         old = [planned_at for planned_at in times if planned_at < min(now, times[0]) - KEPT_FOR]

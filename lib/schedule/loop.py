@@ -1,4 +1,4 @@
-"""The schedule, run until it is stopped."""
+"""Run the schedule until stopped."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lib.schedule.firing_record import Occurrence
 from lib.schedule.planning import Firing, next_times
 from lib.schedule.settings import Entry, Schedule
 
-# What was missed while the archive was unreachable or the machine slept is found by then.
+# How soon runs missed while the archive was unreachable or the machine slept are found.
 _LOOK_AGAIN_SECONDS = 60
 _POLL_SECONDS = 0.1
 
@@ -32,13 +32,15 @@ _POLL_SECONDS = 0.1
 def run_until_stopped(
     schedule: Schedule, runner: Runner, on_end: Callable[[Occurrence], None], on_problem: Callable[[str], None]
 ) -> None:
-    """Run every firing of the schedule when it is planned.
+    """Run every firing of the schedule at its planned time.
 
-    SIGINT, SIGTERM and SIGHUP end it: nothing more is begun, and this returns when no run is left.
+    After SIGINT, SIGTERM or SIGHUP nothing more is started, and this returns when no run is left.
 
     Args:
-        on_end: Called with each occurrence as it ends, in a thread of its own.
-        on_problem: Called with a line when the archive or a file of settings cannot be read.
+        schedule: The schedule.
+        runner: Runs the firings.
+        on_end: Called with each occurrence as it ends, in another thread.
+        on_problem: Called with one line when the archive or a settings file cannot be read.
     """
     everything = list(schedule.entries.values())
     with signals_as_requests(runner.request), ThreadPoolExecutor(schedule.concurrency) as pool:
@@ -55,8 +57,8 @@ def run_until_stopped(
 
 
 def _looking(look_at: Callable[[list[Entry]], None], entries: list[Entry]) -> BackgroundScheduler:
-    """Looks at each entry when it is planned, and at all of them every so often; one look at a time."""
-    # A look is left out only where another one waits already, and that finds the same.
+    """Return a scheduler that checks each entry at its planned times and all entries regularly, one check at a time."""
+    # A check is skipped only if another one is already waiting, which finds the same.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler = BackgroundScheduler(
         executors={"default": Executor(1)},
@@ -72,7 +74,7 @@ def _looking(look_at: Callable[[list[Entry]], None], entries: list[Entry]) -> Ba
 
 @dataclass(frozen=True)
 class _Watch:
-    """Hands each firing that is due to the pool; it goes on looking while all workers are busy."""
+    """Hands each due firing to the pool, and continues to check entries while all workers are busy."""
 
     runner: Runner
     pool: ThreadPoolExecutor
@@ -88,7 +90,7 @@ class _Watch:
             for firing in look(entries, runner.archive, runner.ledger, utc_now(), runner.show_change):
                 if _key(firing) not in self.waiting:
                     self.waiting.add(_key(firing))
-                    # Any other error would otherwise be lost: the callback's error is logged.
+                    # The callback raises any other error so that it is logged, not lost.
                     self.pool.submit(self._begin, firing).add_done_callback(Future.result)
 
     def _begin(self, firing: Firing) -> None:
@@ -102,7 +104,7 @@ class _Watch:
         try:
             yield
         except RunbookError as error:
-            self.on_problem(f"{error}; looking again within {_LOOK_AGAIN_SECONDS} s")
+            self.on_problem(f"{error}; retrying within {_LOOK_AGAIN_SECONDS} s")
 
 
 def _key(firing: Firing) -> tuple[str, datetime]:
@@ -116,5 +118,5 @@ class EntryTrigger(BaseTrigger):  # type: ignore[misc]
         self._entry = entry
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """The planned time after the one before; None: there will be none."""
+        """Return the next planned time; None if there is none."""
         return next(next_times(self._entry, previous_fire_time or now), None)

@@ -1,7 +1,7 @@
-"""Which firings are due: a pure function of the schedule, of what is on record, and of the moment.
+"""Decide which firings are due: a pure function of the schedule, the records and the current time.
 
-Of the times that have passed and are not on record, the newest runs if it is not too late; those
-that it stands in for are coalesced, and those that came too long before now are missed.
+Of the past times without a record, the newest runs if it is not too late, and replaces earlier ones, which are
+coalesced. Times that are too long ago are missed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from itertools import islice, takewhile
 from lib.schedule.firing_record import State
 from lib.schedule.settings import Entry
 
-# What is older than that, nobody asks for any more.
+# Older times are ignored.
 LOOK_BACK = timedelta(days=7)
 _MOST_TIMES = 200
 
 
 @dataclass(frozen=True)
 class Firing:
-    """A planned time that is to run now."""
+    """A planned time that is due now."""
 
     entry: Entry
     planned_at: datetime
@@ -32,8 +32,9 @@ class Lapse:
     """A planned time that will not run.
 
     Attributes:
-        planned_at: Which (UTC).
+        planned_at: The planned time (UTC).
         state: SKIPPED, COALESCED or MISSED.
+        reason: Why, in one line.
     """
 
     planned_at: datetime
@@ -44,16 +45,17 @@ class Lapse:
 def due(
     entry: Entry, since: datetime, recorded: Collection[datetime], now: datetime, *, paused: str = ""
 ) -> tuple[Firing | None, list[Lapse]]:
-    """What is to be done now about an entry's planned times.
+    """Decide what to do now about an entry's planned times. All times are UTC.
 
     Args:
-        since: Times up to that moment are not expected.
-        recorded: The planned times that something has become of already.
-        now: The moment; all are UTC.
-        paused: Why the entry does not run at present; empty when it does.
+        entry: The entry.
+        since: Times up to this time are not expected.
+        recorded: The planned times that already have a record.
+        now: The current time.
+        paused: Why the entry is paused; empty if it is not.
 
     Returns:
-        What to run, at most one; and the times to put on record as not run, oldest first.
+        The firing to run, if any, and the times to record as not run, oldest first.
     """
     times = past_times(entry, since, now)
     missing = [planned_at for planned_at in times if planned_at not in recorded]
@@ -64,9 +66,11 @@ def due(
     lapses = []
     for planned_at in reversed(missing):
         if is_too_late(entry, planned_at, now):
-            lapses.append(Lapse(planned_at, State.MISSED, "nobody ran the schedule then"))
+            lapses.append(Lapse(planned_at, State.MISSED, "no scheduler was running"))
         elif planned_at != newest:
-            lapses.append(Lapse(planned_at, State.COALESCED, f"late: {newest:%Y-%m-%d %H:%M} UTC stands for it"))
+            lapses.append(
+                Lapse(planned_at, State.COALESCED, f"late: replaced by the run at {newest:%Y-%m-%d %H:%M} UTC")
+            )
         elif paused:
             lapses.append(Lapse(planned_at, State.SKIPPED, paused))
         else:
@@ -75,7 +79,13 @@ def due(
 
 
 def past_times(entry: Entry, since: datetime, now: datetime) -> list[datetime]:
-    """The planned times after `since` and up to now, newest first; of the last seven days, at most 200."""
+    """Return past planned times (UTC), newest first: at most 200 of the last seven days.
+
+    Args:
+        entry: The entry.
+        since: Excluded, as are all earlier times.
+        now: The current time, included.
+    """
     if entry.window is None:
         return []
     start, end = entry.window
@@ -85,7 +95,7 @@ def past_times(entry: Entry, since: datetime, now: datetime) -> list[datetime]:
 
 
 def next_times(entry: Entry, after: datetime) -> Iterator[datetime]:
-    """The planned times after a moment, the next one first; none when its days are over."""
+    """Yield the planned times (UTC) after a time, in order; none if the entry's days have passed."""
     if entry.window is None:
         return iter(())
     start, end = entry.window
@@ -95,9 +105,9 @@ def next_times(entry: Entry, after: datetime) -> Iterator[datetime]:
 
 
 def first_expected(entry: Entry, now: datetime) -> datetime:
-    """Since when (UTC) the times of an entry that is seen for the first time are expected.
+    """Return since when (UTC) an entry that is seen for the first time is expected to run.
 
-    That of the present firing is: a scheduler that a clock started for it comes a little after it.
+    The present firing is included, because a scheduler that cron starts for it begins slightly later.
     """
     newest = next(iter(past_times(entry, now - LOOK_BACK, now)), None)
     if newest is None or is_too_late(entry, newest, now):
@@ -106,14 +116,20 @@ def first_expected(entry: Entry, now: datetime) -> datetime:
 
 
 def is_too_late(entry: Entry, planned_at: datetime, now: datetime) -> bool:
-    """Whether that time may no longer begin to run."""
+    """Return whether it is too late to begin the run of a planned time.
+
+    Args:
+        entry: The entry.
+        planned_at: The planned time (UTC).
+        now: The current time (UTC).
+    """
     return now - planned_at > timedelta(seconds=entry.catch_up_seconds)
 
 
 def why_inactive(entry: Entry, now: datetime) -> str:
-    """Why no further time of the entry is planned; empty when one is."""
+    """Return why the entry has no further planned times; empty if it has."""
     if entry.window is None:
         return "deployed_at is not set"
     if next(next_times(entry, now), None) is None:
-        return f"days {entry.days_since_deploy} since the deployment are over"
+        return f"days {entry.days_since_deploy} after the deployment have passed"
     return ""

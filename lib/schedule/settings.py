@@ -1,4 +1,4 @@
-"""What runs when: ``params/schedule.yaml``, checked whole before anything starts."""
+"""The schedule: ``params/schedule.yaml``, validated completely before anything starts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lib.settings_file import checked_settings, read_yaml
 from lib.words.dates import DATE_WORDS, resolve_game_date, start_of, zone
 
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
-# It becomes a folder's name, and part of the names of jobs elsewhere.
+# The name becomes a folder name and part of job names elsewhere.
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
 _DAYS = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?", re.ASCII)
 _WEEK_SECONDS = 7 * 86_400
@@ -31,9 +31,9 @@ _BOUNDS = {
     # A firing is always a little late.
     "catch_up_seconds": (60, _WEEK_SECONDS),
 }
-# So that the most days that there can be since still lead to a date.
+# So that even the largest number of days after it gives a valid date.
 _YEARS = range(1970, 3000)
-# What the file's head says for all entries.
+# Settings at the top of the file, shared by all entries.
 _SHARED = ("timezone", "environment", "deployed_at")
 _ALWAYS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
@@ -77,14 +77,17 @@ class Entry:
     def __post_init__(self) -> None:
         for setting, (least, most) in _BOUNDS.items():
             if not least <= getattr(self, setting) <= most:
-                raise UserError(f"{self._where(setting)}: {getattr(self, setting):g} is not between {least} and {most}")
+                value = f"{getattr(self, setting):g}"
+                raise UserError(f"{self._where(setting)}: must be between {least} and {most}, got {value}")
         if self.deployed_at is not None and self.deployed_at.tzinfo is None:
-            raise UserError("deployed_at: write the moment with its zone, such as 2026-01-17T14:00:00-05:00")
+            raise UserError("deployed_at: give the time with its zone, such as 2026-01-17T14:00:00-05:00")
         if self.deployed_at is not None and self.deployed_at.year not in _YEARS:
-            raise UserError(f"deployed_at: year {self.deployed_at.year} is not between {_YEARS[0]} and {_YEARS[-1]}")
+            raise UserError(
+                f"deployed_at: year must be between {_YEARS[0]} and {_YEARS[-1]}, got {self.deployed_at.year}"
+            )
         if self.days_since_deploy and self._days is None:
             raise UserError(
-                f"{self._where('days_since_deploy')}: {self.days_since_deploy!r:.40} is not of the form 2-7 or 14"
+                f"{self._where('days_since_deploy')}: must have the form 2-7 or 14, got {self.days_since_deploy!r:.40}"
             )
         try:
             Cron(self.cron, self.timezone)
@@ -93,12 +96,12 @@ class Entry:
 
     @cached_property
     def times(self) -> Cron:
-        """When it is planned, but for `window`."""
+        """When it is planned, without regard to `window`."""
         return Cron(self.cron, self.timezone)
 
     @property
     def window(self) -> tuple[datetime, datetime] | None:
-        """From when (UTC) until before when its times count; None: they never do, since no deployment is known."""
+        """The period (UTC, end excluded) in which its times count; None if they need a deployment and none is known."""
         if not self._days:
             return _ALWAYS
         if self.deployed_at is None:
@@ -119,37 +122,36 @@ class Entry:
         return (first, last) if first <= last else None
 
     def checked_runbook(self) -> Runbook:
-        """Its runbook, when it can be run by a schedule with these parameters.
+        """Return its runbook after checking that a schedule can run it with these parameters.
 
         Raises:
-            UserError: There is no such runbook, parameter or environment, a value does not fit,
-                or a change would be approved.
+            UserError: There is no such runbook, parameter or environment, a value is invalid, or the parameters
+                would approve a change.
         """
         for name in APPROVALS:
             if name in self.parameters:
                 raise UserError(
-                    f"{self._where('parameters')}.{name}: approves a change, and that cannot be scheduled: "
-                    "a person has to look at the plan"
+                    f"{self._where('parameters')}.{name}: changes cannot be scheduled, because a person has to "
+                    "review the plan; remove it"
                 )
         try:
             load_environment(self.environment)
             runbook = find_runbook(self.runbook)
             runbook.checked_values(self.parameters, self.environment)
-            self.planned_values(runbook, datetime.now(UTC))  # a time zone may be among them
+            self.planned_values(runbook, datetime.now(UTC))  # also checks a time zone among them
         except UserError as error:
             raise UserError(f"entries.{self.name}: {error}") from error
         return runbook
 
     def planned_values(self, runbook: Runbook, planned_at: datetime) -> dict[str, Any]:
-        """The parameters as they are for a planned time: ``today`` is the day that it was planned for.
+        """Return the parameters for a planned time, with ``today`` as the day of that time.
 
-        Defaults that are ``today`` or ``yesterday`` are among them, so that the run's record shows which date
-        it was about. The day is that of the environment, or of the run's own time zone where the runbook has a
-        parameter for it.
+        Defaults of ``today`` and ``yesterday`` are included, so that the run's record shows its date. The day is
+        taken in the time zone that the parameter ``timezone`` gives, or else in the environment's.
 
         Args:
-            runbook: The entry's.
-            planned_at: The moment (UTC).
+            runbook: The entry's runbook.
+            planned_at: The planned time (UTC).
         """
         given = declared_names(runbook.parameters, self.parameters)
         timezone = given.get("timezone") or load_environment(self.environment).timezone
@@ -181,20 +183,20 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if not 1 <= self.concurrency <= 64:
-            raise UserError(f"concurrency: {self.concurrency} is not between 1 and 64")
+            raise UserError(f"concurrency: must be between 1 and 64, got {self.concurrency}")
 
     def only(self, name: str) -> Schedule:
-        """With no other entry than that one.
+        """Return a schedule with only this entry.
 
         Raises:
-            UserError: There is none of that name.
+            UserError: There is no such entry.
         """
         if name not in self.entries:
             raise UserError(f"the schedule has no entry {name!r:.80}; it has {', '.join(self.entries) or 'none'}")
         return Schedule({name: self.entries[name]}, self.concurrency)
 
     def of(self, environment: str) -> Schedule:
-        """With no other entries than those of that environment.
+        """Return a schedule with only the entries of this environment.
 
         Raises:
             UserError: There are none.
@@ -204,26 +206,26 @@ class Schedule:
             return Schedule(entries, self.concurrency)
         known = ", ".join(sorted({entry.environment for entry in self.entries.values()}))
         raise UserError(
-            f"the schedule has no entry of {environment}, only of {known or 'none'}: "
-            "set its environment, then try again"
+            f"the schedule has no entries for {environment}; it has entries for {known or 'no environment'}: "
+            "set `environment` in its file"
         )
 
 
 def load_schedule(path: Path | None = None) -> Schedule:
-    """Read and check a schedule, down to each parameter of each runbook.
+    """Read and validate a schedule, including every parameter of every runbook.
 
     Args:
         path: The file; by default `lib.places.schedule`.
 
     Raises:
-        UserError: It cannot be read or does not fit; names the first thing that does not.
+        UserError: It cannot be read or is invalid; the message names the first fault.
     """
     path = path or places.schedule()
     if not path.exists():
-        raise UserError(f"{path} is not there, so nothing is planned; docs/SCHEDULING.md shows what it holds")
+        raise UserError(f"{path} does not exist, so nothing is scheduled; docs/SCHEDULING.md shows how to write it")
     content = read_yaml(path)
     if not isinstance(content, dict) or not isinstance(content.get("entries"), dict):
-        raise UserError(f"{path} holds no entries; see params/schedule.yaml of the checkout")
+        raise UserError(f"{path} has no entries; docs/SCHEDULING.md shows how to write them")
     shared = {"timezone": "UTC", "environment": default_environment()} | {
         name: content.pop(name) for name in _SHARED if content.get(name) is not None
     }
@@ -239,12 +241,14 @@ def load_schedule(path: Path | None = None) -> Schedule:
 
 
 def _completed(path: Path, name: object, entry: object, shared: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry with what the file's head says for all."""
+    """Return the entry with the settings that all entries share."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise UserError(f"{path}: entries: {name!r:.80} is not a name; write up to 48 of a-z, 0-9, _ and -")
+        raise UserError(
+            f"{path}: entries: {name!r:.80} is not a valid name; use a letter, then up to 47 of a-z, 0-9, _ and -"
+        )
     if not isinstance(entry, dict) or "name" in entry:
-        raise UserError(f"{path}: entries.{name}: write its settings below it, each in a line of its own")
-    # YAML takes 14 for a number and 2026-01-17 for a date; here they are text.
+        raise UserError(f"{path}: entries.{name}: write its settings below it, one per line, without a name")
+    # YAML reads 14 as a number and 2026-01-17 as a date; here they are text.
     days = entry.get("days_since_deploy")
     parameters = entry.get("parameters") or {}
     if isinstance(parameters, dict):

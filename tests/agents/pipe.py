@@ -1,4 +1,4 @@
-"""`runbook mcp` over a real pipe: lines of JSON-RPC, as any client writes them."""
+"""`runbook mcp` over a real pipe: lines of JSON-RPC, as written by any client."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from itertools import count
 from typing import IO, Any
 
 LATEST = "2026-07-28"
-BROKEN_OFF = 99  # the number of a request whose answer nobody waits for
+BROKEN_OFF = 99  # id of a request whose answer is ignored
 _META = {
     "io.modelcontextprotocol/protocolVersion": LATEST,
     "io.modelcontextprotocol/clientInfo": {"name": "a test", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
-# More than tokenizers make of JSON: four letters, three digits, or a mark by itself.
+# Counts at least as many tokens as tokenizers do for JSON: four letters, three digits, or one other character.
 _TOKEN = re.compile(r"[A-Za-z]{1,4}|\d{1,3}|[^A-Za-z\d\s]")
 
 
 class Client:
-    """One session; with `is_modern` each request carries its revision, before it a handshake did.
+    """One session; with `is_modern` each request carries the protocol revision, otherwise a handshake does.
 
     Attributes:
-        answers: The text of each answer of a tool.
+        answers: The text of each tool answer.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], *, is_modern: bool) -> None:
@@ -49,13 +49,13 @@ class Client:
 
     def hear(self, number: int) -> dict[str, Any]:
         while line := _of(self.process.stdout).readline():
-            message: dict[str, Any] = json.loads(line)  # nothing else is ever written there
+            message: dict[str, Any] = json.loads(line)  # nothing else may be written there
             if message.get("id") == number:
                 return message
         raise AssertionError("the server has ended")
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """The answer of a tool as data; or its error, which has `error`."""
+        """Return a tool's answer as data, or its error, which has the key `error`."""
         result = self.ask("tools/call", name=name, arguments=arguments)["result"]
         self.answers.append(result["content"][0]["text"])
         data: dict[str, Any] = json.loads(self.answers[-1])
@@ -66,7 +66,7 @@ class Client:
 
 @contextmanager
 def session(*words: str, is_modern: bool = True, ends_with: int = 0) -> Iterator[Client]:
-    """A server of its own; it has to end well once its input ends, or with that code before."""
+    """Start a server, which must exit with 0 when its input ends, or earlier with the given code."""
     command = [sys.executable, "-P", "-m", "lib.cli", "mcp", *words]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
@@ -74,16 +74,16 @@ def session(*words: str, is_modern: bool = True, ends_with: int = 0) -> Iterator
             yield Client(process, is_modern=is_modern)
         finally:
             _of(process.stdin).close()
-            rest, said = _of(process.stdout).read(), _of(process.stderr).read().decode()
+            rest, errors = _of(process.stdout).read(), _of(process.stderr).read().decode()
             code = process.wait()
-    assert (code, "Traceback" in said) == (ends_with, False), said
+    assert (code, "Traceback" in errors) == (ends_with, False), errors
     assert [json.loads(line)["id"] for line in rest.splitlines()] in ([], [BROKEN_OFF]), (
         rest
-    )  # it answers what it breaks off
+    )  # it answers cancelled requests
 
 
 def tokens(text: str) -> int:
-    """At least as many as an agent pays."""
+    """Return at least as many tokens as an agent pays for."""
     return len(_TOKEN.findall(text))
 
 

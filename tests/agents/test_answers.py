@@ -1,4 +1,4 @@
-"""What tools answer: by the SDK's own client, which holds each answer to its schema; bounded, and whole over pages."""
+"""Answers of tools, read by the SDK's own client, which checks their schemas: bounded, and complete over pages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ anything = st.text(max_size=900) | st.sampled_from([text[:5_000] for text in FRA
     ),
     anything,
 )
-def test_an_answer_is_bounded_and_its_pages_hold_every_item(items: list[EvidenceItem], headline: str) -> None:
+def test_an_answer_is_bounded_and_its_pages_contain_every_item(items: list[EvidenceItem], headline: str) -> None:
     answer = Answer[EvidenceItem](untrusted=Untrusted(headline=headline))
     cursor, seen = 0, 0
     while True:
@@ -62,7 +62,7 @@ def test_an_answer_is_bounded_and_its_pages_hold_every_item(items: list[Evidence
 
 @pytest.fixture
 def desk(table: Platform, tmp_path: Path) -> Desk:
-    """With two archived runs, the later worse, and a third in another environment."""
+    """A desk with two archived runs, the later one worse, and a third in another environment."""
     archive = Archive(tmp_path / "outputs")
     of_local = replace(record(), environment="local", runbook="day1_monitoring", parameters={}, verdict=Verdict.PASS)
     question = Question("duplicates", "Duplicates", {f"label {number}": "x" * 300 for number in range(50)})
@@ -99,7 +99,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("look", {"runbook": "rollback", "parameters": {"environment": "other"}}, "wrong_request", "--env"),
     ("look", {}, "wrong_request", "runbook: Field required"),
     ("look", {"runbook": "rollback", "parameters": {"service": "a\0b"}}, "wrong_request", "a command line cannot"),
-    ("run_get", {"run_id": "OTHER"}, "wrong_request", "is not of the environment local"),
+    ("run_get", {"run_id": "OTHER"}, "wrong_request", "does not belong to environment local"),
     ("run_get", {"run_id": "LATER", "check": "duplicate"}, "wrong_request", "did you mean duplicates?"),
     ("runs_diff", {"run_id": "EARLIER"}, "could_not_look", "name the run to compare with"),
     ("explain", {"date": "soon"}, "wrong_request", "soon"),
@@ -108,11 +108,11 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("plan_get", {"change": "undo_repair", "date": DAY, "backup": "x"}, "wrong_request", "x"),
     ("plan_get", {"change": "apply"}, "wrong_request", "repair"),
     ("locks", {"cursor": -1}, "wrong_request", "cursor"),
-    ("runs_search", {"text": "x" * 20_000}, "wrong_request", "ask about less"),
+    ("runs_search", {"text": "x" * 20_000}, "wrong_request", "shorten them"),
 ]
 
 
-def test_every_tool_answers_as_its_schema_says_and_changes_nothing(desk: Desk, table: Platform) -> None:
+def test_every_tool_answers_to_its_schema_and_changes_nothing(desk: Desk, table: Platform) -> None:
     before = everything(table)
     ids = ids_of(desk)
 
@@ -121,7 +121,7 @@ def test_every_tool_answers_as_its_schema_says_and_changes_nothing(desk: Desk, t
             listed = (await client.list_tools()).tools
             assert len(listed) == 10
             words = [tool.model_dump_json(by_alias=True, exclude_none=True) for tool in listed]
-            assert tokens("".join(words)) < 6_000  # paid once a session
+            assert tokens("".join(words)) < 6_000  # paid once per session
             for name, arguments in CALLS:
                 answer = await client.call_tool(name, named(arguments, ids))  # checks the schema
                 assert not answer.is_error, answer.content
@@ -129,17 +129,17 @@ def test_every_tool_answers_as_its_schema_says_and_changes_nothing(desk: Desk, t
                 assert "CANARY" not in text_of(answer)
                 facts = {key: value for key, value in (answer.structured_content or {}).items() if key != "untrusted"}
                 assert "IGNORE" not in json.dumps(facts)
-            for name, arguments, kind, told in REFUSED:
+            for name, arguments, kind, expected in REFUSED:
                 answer = await client.call_tool(name, named(arguments, ids))
                 data = json.loads(text_of(answer))
                 assert (answer.is_error, data["error"]) == (True, kind), (name, data)
-                assert told in data["untrusted"]["headline"]
+                assert expected in data["untrusted"]["headline"]
 
     anyio.run(ask)
     assert everything(table) == before
 
 
-def test_runs_are_resources_of_this_environment_alone(desk: Desk) -> None:
+def test_only_runs_of_this_environment_are_resources(desk: Desk) -> None:
     ids = ids_of(desk)
 
     async def ask() -> None:

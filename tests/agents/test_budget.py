@@ -1,4 +1,4 @@
-"""What a session may read of a warehouse that bills for it: shared by its runs and its other tools."""
+"""The limit on billed reads of a session: shared by its runs and other tools."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLENTY = 10**10
 
 
 @pytest.mark.long
-def test_bytes_are_taken_from_the_session_and_a_query_beyond_them_is_not_run(tmp_path: Path) -> None:
+def test_reads_count_towards_the_session_and_a_query_beyond_its_limit_is_not_run(tmp_path: Path) -> None:
     with google_project(tmp_path) as acts:
         acts.platform.staging_writer().write([row(number) for number in range(4)], batch_id="b", worker_id="w")
         acts.platform.consolidator().consolidate_batch(batch_id="b", game_date=DAY)
@@ -40,5 +40,5 @@ def test_bytes_are_taken_from_the_session_and_a_query_beyond_them_is_not_run(tmp
         with pytest.raises(CouldNotLook, match="--max-bytes"):
             explain(little, date=str(DAY))
         little.budget.take(4)
-        with pytest.raises(UserError, match="begin another"):
+        with pytest.raises(UserError, match="start a new one"):
             look(little, runbook="duplicate_diagnosis")

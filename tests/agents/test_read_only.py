@@ -1,4 +1,4 @@
-"""That no tool, and no run that one starts, can write: what a port promises besides reading is refused by name."""
+"""No tool, and no run started by one, can write: every call of a port that does not read is refused by name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from lib.site.index import row_of
 from tests.operations.changes.actions import everything, row
 from tests.runbooks.conftest import inbox  # noqa: F401
 from tests.runbooks.inbox import Inbox
-from tests.runbooks.test_notification import told  # noqa: F401
+from tests.runbooks.test_notification import archive  # noqa: F401
 from tests.warm import warm_kernels
 
 WRITES = {
@@ -45,7 +45,7 @@ WRITES = {
     "permissions": (Permissions, {"grant", "revoke"}),
     "scratch": (ScratchDatasets, {"create", "remove", "new_warehouse", "delay", "run_script"}),
 }
-# Ports that are handed on whole, since all of their calls read; `commands` only spells them.
+# Ports passed on unchanged because all their calls read; `commands` only returns command lines.
 READERS = {
     WarehouseActivity: {"has_queue", "jobs", "layout"},
     BatchStates: {"place", "of_date", "since", "batch"},
@@ -57,8 +57,8 @@ def calls_of(port: type) -> set[str]:
     return {name for name in vars(port) if not name.startswith("_")}
 
 
-def test_of_each_port_what_does_not_read_is_refused(table: Platform) -> None:
-    """A new call or port is in neither list, so somebody has to say which it is."""
+def test_every_call_of_a_port_that_does_not_read_is_refused(table: Platform) -> None:
+    """A new call or port is in neither list, so its author must decide which it belongs to."""
     reading = platform_of(table.environment, ReadBudget(0))
     assert {*read_only.READS, "metered_warehouse", "other_lock_stores"} == calls_of(Adapters)
     for name, (port, writes) in WRITES.items():
@@ -90,7 +90,7 @@ def test_a_query_that_is_not_one_select_is_refused(table: Platform, sql: str) ->
         platform_of(table.environment, ReadBudget(0)).warehouse.query(sql)
 
 
-def test_a_process_that_only_looks_has_no_other_platform(table: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_process_has_no_other_platform(table: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     before = everything(table)
     monkeypatch.setenv(read_only.VARIABLE, "0")
     reading = connect("local")
@@ -104,7 +104,7 @@ def test_a_process_that_only_looks_has_no_other_platform(table: Platform, monkey
         connect("local")
 
 
-def test_a_notebook_that_writes_is_refused_in_the_run_of_an_agent(
+def test_a_notebook_that_writes_is_refused_in_an_agents_run(
     table: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cell(kind: str, name: str, source: str) -> dict[str, Any]:
@@ -126,24 +126,26 @@ def test_a_notebook_that_writes_is_refused_in_the_run_of_an_agent(
     assert run.record.error is not None
     assert (run.record.error.name, run.exit_code) == ("LooksOnly", 2)
     assert (run.record.origin.agent, found.answer.bytes_left) == (("a test" * 50)[:60], None)
-    assert "agent a testa test" in row_of(run, with_figures=False).by  # as the site has it
+    assert "agent a testa test" in row_of(run, with_figures=False).by  # as shown on the site
     assert everything(table) == before
 
 
-def test_nobody_is_notified_of_the_run_of_an_agent_nor_kept_from_hearing_of_the_next(
-    told: Archive,  # noqa: F811
+def test_an_agents_run_notifies_nobody_and_does_not_suppress_the_next_notification(
+    archive: Archive,  # noqa: F811
     inbox: Inbox,  # noqa: F811
 ) -> None:
     runbook = find_runbook("broken_rule", Path(__file__).parents[1] / "runbooks/notebooks")
     with warm_kernels():
-        run = execute(runbook, environment="noisy", archive=told, origin=Origin(agent="a test"))
+        run = execute(runbook, environment="noisy", archive=archive, origin=Origin(agent="a test"))
         assert (run.record.verdict, run.record.notifications, inbox.posted) == ("FAIL", (), [])
-        again = execute(runbook, environment="noisy", archive=told)
-    assert again.record.notifications[0] == "told INBOX_URL"
+        again = execute(runbook, environment="noisy", archive=archive)
+    assert again.record.notifications[0] == "notified INBOX_URL"
 
 
 @given(runbook=st.sampled_from(runbooks()), text=st.text(max_size=5), data=st.data())
-def test_what_approves_or_applies_is_refused_for_each_runbook(runbook: Runbook, text: str, data: st.DataObject) -> None:
+def test_parameters_that_approve_or_apply_are_refused_for_each_runbook(
+    runbook: Runbook, text: str, data: st.DataObject
+) -> None:
     names = [parameter.name for parameter in runbook.parameters]
     others = data.draw(st.dictionaries(st.sampled_from(names), st.just("x"), max_size=3))
     approving = data.draw(st.sampled_from(["plan", "reason"]))
@@ -154,8 +156,8 @@ def test_what_approves_or_applies_is_refused_for_each_runbook(runbook: Runbook, 
             ensure_only_looks(runbook, asked)
 
 
-def test_each_choice_that_carries_out_a_change_has_that_one_name() -> None:
-    """`apply` is what is refused: a new choice for the same would have to be refused too."""
+def test_every_choice_that_applies_a_change_has_the_same_name() -> None:
+    """`apply` is refused, so a new choice that applies a change must have this name too."""
     choices = {
         word
         for runbook in runbooks()

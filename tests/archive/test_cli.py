@@ -58,7 +58,7 @@ def test_list_distinguishes_damaged_and_lost_runs(archive: Archive) -> None:
     assert runs("list", "--limit", "1").stdout.splitlines() == [first]
     assert runs("list", "--verdict", "pass").stdout.splitlines() == [second]
     assert runs("list", "--until", "2026-11-24T14:00:00-05:00").stdout.splitlines() == [second, third]
-    assert runs("list", "--env", "production").stdout == "No such run.\n"
+    assert runs("list", "--env", "production").stdout == "No matching runs.\n"
     assert runs("list", "--since", "yesterday-ish").exit_code == 2
 
 
@@ -73,7 +73,7 @@ def test_search_shows_where_the_words_are(archive: Archive) -> None:
     ]
     [row] = data(runs("search", "lock", "--json"))["runs"]
     assert (row["place"], row["hits"][0]["field"]) == (found.place, "next step")
-    assert runs("search", "lock nowhere").stdout == "No such run.\n"
+    assert runs("search", "lock nowhere").stdout == "No matching runs.\n"
 
 
 def test_show_has_what_started_a_run_and_why_it_stopped(archive: Archive) -> None:
@@ -143,7 +143,7 @@ def test_diff_with_the_same_weekday_a_week_before(archive: Archive) -> None:
         (("diff", "2026"), "2 runs match '2026'"),
         (("show", "../../etc"), "there is no run '../../etc'"),
         (("diff", "{run}", "{other}"), "cannot be compared"),
-        (("diff", "{run}", "{run}", "--week-before"), "name OTHER, or take --week-before"),
+        (("diff", "{run}", "{run}", "--week-before"), "give either OTHER or --week-before"),
         (("diff", "{run}", "--tolerance-percent", "nan"), "not a number"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Chromium, and what is asked of every page in it: quiet, alone, within its budget, and for everyone."""
+"""Chromium, and the requirements for every page: no errors, no requests, within budget, accessible."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _BROKEN = """() => {
 
 @dataclass(frozen=True)
 class Budget:
-    """What a page may cost: many times what it does, and far less than a careless one."""
+    """What a page may cost: several times its actual cost, but far less than that of a careless one."""
 
     bytes: int
     nodes: int
@@ -59,7 +59,7 @@ class Budget:
 
 @dataclass
 class Visit:
-    """A page, and what it did that no page should."""
+    """A page, and what it did that no page should do."""
 
     page: Page
     offences: list[str] = field(default_factory=list)
@@ -76,16 +76,16 @@ class Visit:
         return self.page
 
     def assert_well_behaved(self) -> None:
-        """No console error, no dialog, no request that leaves the machine, nothing wider than the window."""
+        """Check: no console error, no dialog, no request that leaves the machine, nothing wider than the window."""
         assert self.offences == []
         assert self.measured()["width"] <= 0, f"{self.page.url} scrolls sideways"
 
     def assert_words_whole(self) -> None:
-        """No word, number, date or id of a table stands in two lines."""
+        """Check that no word, number, date or id in a table is broken over two lines."""
         assert self.page.evaluate(_BROKEN) == [], self.page.url
 
     def assert_accessible(self) -> None:
-        """By the rules of axe-core."""
+        """Check the rules of axe-core."""
         found = Axe().run(self.page, options={"resultTypes": ["violations"], "preload": False})
         assert found.violations_count == 0, found.generate_report()
 
@@ -114,7 +114,7 @@ def _stays_here(url: str) -> bool:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless browser. Skips when none is installed; in CI, where it is, that is a failure."""
+    """A headless browser. Skips if none is installed, except in CI, where that is a failure."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         missing = "no browser: install Chromium (Debian: apt install chromium)"
@@ -129,7 +129,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def visit(browser: Browser, **options: Any) -> Iterator[Visit]:
-    """A page of its own, such as ``color_scheme="dark", viewport={"width": 400, "height": 800}``."""
+    """Open a page with options such as ``color_scheme="dark", viewport={"width": 400, "height": 800}``."""
     context = browser.new_context(**options)
     try:
         yield Visit(context.new_page())

@@ -1,4 +1,4 @@
-"""What every report is held to, as a browser measures it: short, whole in its first screen, and with no broken word."""
+"""Requirements for every report, measured in a browser: short, complete on its first screen, no broken words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.chromium import Budget, Visit, visit
 
-# Whole, with the pictures in it.
+# With all its pictures.
 REPORT = Budget(bytes=120_000, nodes=5_000)
 SCREEN = {"width": 1_280, "height": 900}
 PHONE = {"width": 400, "height": 800}
@@ -16,7 +16,7 @@ LONGEST, LONGEST_OPENED = 2_000, 9_200
 
 _LENGTH = "document.documentElement.scrollHeight"
 _OPEN_ALL = 'for (const one of document.querySelectorAll("details")) one.open = true'
-# A word of a table, or of a check's card, that stands on several lines.
+# A word in a table or a check's card that is broken over several lines.
 _BROKEN_WORDS = r"""() => {
   const broken = [];
   for (const cell of document.querySelectorAll("td, th, .check > summary")) {
@@ -32,7 +32,7 @@ _BROKEN_WORDS = r"""() => {
   return broken;
 }"""
 
-# Pairs of texts in a picture that overlap.
+# Pairs of overlapping texts in a picture.
 _COVERED_TEXTS = """() => [...document.querySelectorAll("svg[role=img]")].flatMap((svg) => {
   const texts = [...svg.querySelectorAll("text")].map((text) => [text.textContent, text.getBoundingClientRect()])
     .filter(([, box]) => box.width);
@@ -43,11 +43,11 @@ _COVERED_TEXTS = """() => [...document.querySelectorAll("svg[role=img]")].flatMa
 
 
 def assert_is_a_good_report(browser: Browser, address: str) -> None:
-    """In its first screen, opened and closed, on a large screen and a small one, in light and dark."""
+    """Check the report folded and unfolded, on a large and a small screen, in light and dark."""
     with visit(browser, viewport=SCREEN) as opened:
         page = opened.open(address)
         assert page.evaluate(_LENGTH) <= LONGEST
-        assert_first_screen_says_it_all(page)
+        assert_first_screen_is_complete(page)
         opened.assert_within(REPORT)
         open_all(page)
         assert page.evaluate(_LENGTH) <= LONGEST_OPENED
@@ -64,8 +64,8 @@ def assert_is_a_good_report(browser: Browser, address: str) -> None:
         opened.assert_accessible()
 
 
-def assert_first_screen_says_it_all(page: Page) -> None:
-    """The verdict, the sentence, since when and what it affects, and the next command: without scrolling."""
+def assert_first_screen_is_complete(page: Page) -> None:
+    """Check that verdict, headline, since when, what it affects and the next command are visible without scrolling."""
     height = SCREEN["height"]
     for part in (".hero .badge", ".hero h1", ".hero .facts", ".hero .command"):
         for box in [found.bounding_box() for found in page.locator(part).all()]:
@@ -83,7 +83,7 @@ def open_all(page: Page) -> None:
 
 
 def shown_in_print(visited: Visit, selector: str) -> list[bool]:
-    """Whether each such element has a size on paper."""
+    """Return whether each such element has a size on paper."""
     visited.page.emulate_media(media="print")
     boxes: list[dict[str, Any] | None] = [found.bounding_box() for found in visited.page.locator(selector).all()]
     return [bool(box and box["height"]) for box in boxes]

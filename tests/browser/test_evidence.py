@@ -1,4 +1,4 @@
-"""Tables and figures of a report, as a browser shows, copies and draws them."""
+"""Tables and figures of a report in a browser: shown, copied and drawn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.verdict.test_figure import rows as figure_of_rows
 
 WHOLE = "1bc7e554-aaaa-4bbb-8ccc-1234567890ab"
 BATCHES = "linecheck_2026-11-28_1795867200 and regen_2026-11-28_lineups_1795867200, 400 ms apart"
-# Words of table cells whose letters stand in more than one line.
+# Words in table cells that are broken over several lines.
 _BROKEN = """() => [...document.querySelectorAll(".rich :is(th, td, caption, .note)")].flatMap((cell) => {
   const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), broken = [];
   for (let node = walker.nextNode(); node; node = walker.nextNode())
@@ -91,7 +91,7 @@ def test_tables_break_no_word_and_figures_are_in_the_theme(
         )
 
 
-def test_an_id_is_copied_whole(browser: Browser, report: Path) -> None:
+def test_an_id_is_copied_in_full(browser: Browser, report: Path) -> None:
     with visit(browser) as opened:
         page = opened.open(report.as_uri())
         page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true })")

@@ -1,4 +1,4 @@
-"""The README's pictures can be drawn again, and it shows those that are drawn."""
+"""The README's pictures can be redrawn, and it shows all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of runs in a browser: what they open with, what a check opens, and what is copied."""
+"""Reports of runs in a browser: the first screen, an unfolded check, and copied text."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ APPLIED = f"{PLANNED} -p plan=3f9a1c2b4d5e-20260117T2315Z-a109c7 --env staging -
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Of real runs: one with several steps, one with hostile outputs, and one that did not complete."""
+    """Reports of real runs: one with several steps, one with hostile outputs, and one that did not complete."""
     folder = tmp_path_factory.mktemp("outputs")
     archive = Archive(folder)
     names = ("steps", "hostile", "cell_error")
     return {name: folder / execute(find_runbook(name, NOTEBOOKS), archive=archive).report for name in names}
 
 
-# Of this module alone: while a browser is open, no other test of the process can run an event loop.
+# Per module: while a browser is open, no other test in the process can run an event loop.
 @pytest.fixture(scope="module")
 def browser(reports: dict[str, Path]) -> Iterator[Browser]:
     with chromium() as running:
@@ -44,7 +44,7 @@ def seen(browser: Browser) -> Iterator[Visit]:
 
 
 def pasted(page: Page) -> str:
-    """What the clipboard holds, as a field gets it."""
+    """Return the clipboard's content, as pasted into a field."""
     page.evaluate("document.body.append(document.createElement('textarea'))")
     field = page.locator("textarea").last
     field.focus()
@@ -55,7 +55,9 @@ def pasted(page: Page) -> str:
 
 
 @pytest.mark.parametrize("name", ["steps", "cell_error"])
-def test_a_report_keeps_to_what_every_report_is_held_to(browser: Browser, reports: dict[str, Path], name: str) -> None:
+def test_a_report_meets_the_requirements_for_every_report(
+    browser: Browser, reports: dict[str, Path], name: str
+) -> None:
     assert_is_a_good_report(browser, reports[name].as_uri())
 
 
@@ -74,7 +76,7 @@ def test_the_first_screen_says_how_bad_since_when_and_what_next(seen: Visit, rep
     expect(page.locator(".picture img")).to_have_count(1)
 
 
-def test_a_check_opens_its_own_step_and_nothing_is_there_twice(seen: Visit, reports: dict[str, Path]) -> None:
+def test_a_check_unfolds_its_own_step_and_nothing_is_shown_twice(seen: Visit, reports: dict[str, Path]) -> None:
     page = seen.open(reports["steps"].as_uri())
     page.locator(".matrix").get_by_text("5 keys of 587", exact=True).click()
     opened = page.locator(".matrix > .check[open]")
@@ -91,7 +93,7 @@ def test_a_check_opens_its_own_step_and_nothing_is_there_twice(seen: Visit, repo
     expect(page.locator("caption", has_text="Last lines")).to_be_visible()
 
 
-def test_what_is_copied_of_a_change_has_no_reason_yet(seen: Visit, reports: dict[str, Path]) -> None:
+def test_a_changing_command_is_copied_without_its_reason(seen: Visit, reports: dict[str, Path]) -> None:
     page = seen.open(reports["steps"].as_uri())
     for number, copied in enumerate((PLANNED, APPLIED)):
         page.locator(".hero .command button").nth(number).click()
@@ -106,7 +108,7 @@ def test_what_is_copied_of_a_change_has_no_reason_yet(seen: Visit, reports: dict
     assert copied.endswith(f"{reports['steps'].as_uri()}\n")
 
 
-def test_without_a_script_the_page_is_whole(browser: Browser, reports: dict[str, Path]) -> None:
+def test_without_scripts_the_page_is_complete(browser: Browser, reports: dict[str, Path]) -> None:
     with visit(browser, viewport=SCREEN, java_script_enabled=False) as opened:
         page = opened.open(reports["steps"].as_uri())
         assert page.get_by_role("button", name="Copy", exact=True).count() == 0
@@ -125,7 +127,7 @@ def test_a_served_report_copies_and_hostile_outputs_do_nothing(browser: Browser,
         opened.assert_well_behaved()
 
 
-def test_paper_shows_what_is_wrong_opened_and_no_buttons(seen: Visit, reports: dict[str, Path]) -> None:
+def test_paper_shows_open_checks_unfolded_and_no_buttons(seen: Visit, reports: dict[str, Path]) -> None:
     seen.open(reports["steps"].as_uri())
     assert shown_in_print(seen, ".matrix > .check:not(.pass) table") == [True, True]
     assert not any(shown_in_print(seen, "button"))

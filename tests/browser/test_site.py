@@ -1,4 +1,4 @@
-"""The site of 1,000 runs with hostile text in every place, as a browser sees it."""
+"""The site of 1,000 runs with hostile text in every place, in a browser."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-# Of this module alone: while a browser is open, no other test of the process can run an event loop.
+# Per module: while a browser is open, no other test in the process can run an event loop.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
@@ -47,7 +47,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An archive, its site built."""
+    """An archive with its site."""
     folder = tmp_path_factory.mktemp("archive")
     archive = Archive(folder)
     for run in many_runs(RUNS - 6):
@@ -91,7 +91,7 @@ def test_every_page_behaves_and_keeps_its_budget(browser: Browser, site: Path, n
 
 
 @pytest.mark.parametrize("look", ["light", "narrow"])
-def test_what_is_folded_behaves_too(browser: Browser, site: Path, look: str) -> None:
+def test_folded_parts_behave_too(browser: Browser, site: Path, look: str) -> None:
     with visit(browser, **LOOKS[look]) as opened:
         page = opened.open(f"file://{site}/index.html")
         page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
@@ -108,9 +108,9 @@ def test_the_longest_page_keeps_its_budget(browser: Browser, site: Path) -> None
         opened.assert_within(Budget(bytes=600_000, nodes=14_000))
 
 
-def test_status_tells_in_one_look_how_each_environment_is(seen: Visit, site: Path) -> None:
+def test_status_shows_each_environments_state_at_a_glance(seen: Visit, site: Path) -> None:
     page = seen.open(f"file://{site}/index.html")
-    # A folder may be named after a 13th month.
+    # A folder may have the name of a 13th month.
     assert "NaN" not in page.locator("body").inner_text()
     for environment in ("local", "production"):
         status = page.get_by_role("region", name=environment, exact=True)
@@ -123,7 +123,7 @@ def test_status_tells_in_one_look_how_each_environment_is(seen: Visit, site: Pat
     expect(page).to_have_title(f"{worst} · Consolidation runbooks")
 
 
-def test_history_leads_from_a_strip_to_the_verdicts_and_on_to_the_search(seen: Visit, site: Path) -> None:
+def test_history_links_from_a_strip_to_the_verdicts_and_to_the_search(seen: Visit, site: Path) -> None:
     page = seen.open(f"file://{site}/index.html")
     page.get_by_role("link", name="History of day1_monitoring in production").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(TITLES["day1_monitoring"])
@@ -135,7 +135,7 @@ def test_history_leads_from_a_strip_to_the_verdicts_and_on_to_the_search(seen: V
     assert all("day1_monitoring production" in line for line in lines(page))
 
 
-def test_filters_find_and_the_address_keeps_them(seen: Visit, site: Path) -> None:
+def test_filters_work_and_are_kept_in_the_address(seen: Visit, site: Path) -> None:
     page = open_search(seen, site)
     expect(page.get_by_role("status")).to_have_text("1,000 of 1,000 runs")
     assert len(lines(page)) == 100
@@ -182,7 +182,7 @@ def test_filter_finds_runs_that_changed_something_with_an_undo_to_copy(seen: Vis
     seen.assert_words_whole()
 
 
-def test_copy_of_the_next_step_is_there_with_script_only(browser: Browser, tmp_path: Path) -> None:
+def test_the_next_step_can_be_copied_only_with_scripts(browser: Browser, tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     command = "runbook run duplicate_diagnosis -p game_date=2026-11-24"
     archive_run(archive, record(Verdict.FAIL, next_step=f"Find out who writes them: {command}"))
@@ -211,17 +211,17 @@ def test_text_finds_headlines_parameters_and_ids(seen: Visit, site: Path) -> Non
     assert "damaged" in lines(page)[0]
 
 
-def test_links_of_hostile_runs_lead_to_what_they_left(seen: Visit, site: Path) -> None:
+def test_links_of_hostile_runs_lead_to_their_files(seen: Visit, site: Path) -> None:
     page = seen.open(f"file://{site}/index.html")
     addresses = page.locator("a").evaluate_all("links => links.map((link) => link.href)")
     paths = {re.sub("^file://", "", address).split("#")[0] for address in addresses}
     missing = [path for path in map(unquote, paths) if not Path(path).exists()]
-    # These runs left a record only.
+    # These runs left only a record.
     assert [path for path in missing if not path.endswith("report.html")] == []
     assert all(address.startswith("file://") for address in addresses)
 
 
-def test_page_that_outlives_its_scheduler_cannot_look_green(
+def test_a_page_older_than_its_next_run_does_not_look_green(
     seen: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = Archive(tmp_path / "outputs")
@@ -273,7 +273,7 @@ def test_served_report_runs_no_script_and_loads_nothing(browser: Browser, tmp_pa
         assert all(url.startswith(f"http://127.0.0.1:{port}/") for url in requests)
 
 
-def test_everything_is_reached_by_keyboard(seen: Visit, site: Path) -> None:
+def test_everything_can_be_reached_by_keyboard(seen: Visit, site: Path) -> None:
     page = open_search(seen, site)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()

@@ -1,4 +1,4 @@
-"""A timeline in a browser: on a phone nothing of it is cut or too small to read, and everyone can read it."""
+"""A timeline in a browser: nothing is cut off or too small on a phone, and it is accessible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.browser.chromium import chromium, visit
 NOON = datetime(2026, 1, 17, 17, tzinfo=UTC)
 BATCH, LATER = "batch_2026-01-17_1768622400", "regen_2026-01-17_injuries_1768622400"
 STYLE = (Path(__file__).parents[2] / "lib/runbooks/templates/style.css").read_text(encoding="utf-8")
-# Of texts, bars and lines that are not within the picture, and of the smallest text.
+# Texts, bars and lines outside the picture, and the smallest text size.
 _MEASURED = """() => {
   const inside = (part, whole) => part.left >= whole.left - 1 && part.right <= whole.right + 1.5
     && part.top >= whole.top - 1 && part.bottom <= whole.bottom + 1;
@@ -39,7 +39,7 @@ def moment(seconds: float) -> datetime:
 
 
 def page(width_of: float) -> str:
-    """An overlap that ends at that share of the picture, an end at its border, and every name as long as they get."""
+    """An overlap that ends at this share of the picture, an end at its border, and names of maximal length."""
     start = width_of - 0.2
     bars = tuple(
         Bar(lane, part, moment(10 * begin), moment(10 * end), batch, end >= 1, ending)
@@ -70,7 +70,7 @@ def page(width_of: float) -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
-def test_nothing_is_cut_or_too_small_to_read(browser: Browser, tmp_path: Path, width: int, scheme: str) -> None:
+def test_nothing_is_cut_off_or_too_small_to_read(browser: Browser, tmp_path: Path, width: int, scheme: str) -> None:
     with visit(browser, viewport={"width": width, "height": 900}, color_scheme=scheme) as opened:
         for share in (0.2, 0.5, 0.6, 1.0):
             (tmp_path / "page.html").write_text(page(share), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The `runbook` command as a user calls it: a process with a state folder of its own."""
+"""The `runbook` command as a user calls it: a process with its own state folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shell(tmp_path: Path, home: Path) -> Shell:
-    """Call ``runbook`` with the given words; ``environ`` adds to the environment."""
+    """Call ``runbook`` with these arguments; ``environ`` is added to the environment."""
 
     def call(*words: object, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         return warm.run(

@@ -1,4 +1,4 @@
-"""`runbook run NAME --over`: each date a run of its own, told together, and stopped in good order."""
+"""`runbook run NAME --over`: one run per date, reported together, and stopped cleanly."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def test_each_date_is_a_run_and_the_worst_decides(shell: Shell, tmp_path: Path) 
     result = shell(
         "run", "daily_quality", "--over", "date=2026-01-17..2026-01-18", "-p", "days=7", "--jobs", 2, "--json"
     )  # fmt: skip
-    assert result.returncode == 3, result.stderr  # an empty table: nothing to judge by
-    told = json.loads(result.stdout.splitlines()[-1])
+    assert result.returncode == 3, result.stderr  # an empty table: nothing to check
+    answer = json.loads(result.stdout.splitlines()[-1])
     runs = archived(tmp_path)
     assert [run.record.parameters["date"] for run in runs] == ["2026-01-17", "2026-01-18"]
     assert [run.record.parameters["days"] for run in runs] == [7, 7]
-    assert [run["run_id"] for run in told["runs"]] == [run.record.run_id for run in runs]
-    assert [run["verdict"] for run in told["runs"]] == ["UNKNOWN", "UNKNOWN"]
-    assert told["not_run"] == []
+    assert [run["run_id"] for run in answer["runs"]] == [run.record.run_id for run in runs]
+    assert [run["verdict"] for run in answer["runs"]] == ["UNKNOWN", "UNKNOWN"]
+    assert answer["not_run"] == []
     assert "[2/2] UNKNOWN 2026-01-1" in result.stderr
 
 
@@ -63,7 +63,7 @@ def test_a_task_of_a_job_does_its_share(shell: Shell, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop_it_begins_no_other_date(number: signal.Signals, tmp_path: Path) -> None:
+def test_after_a_stop_signal_it_starts_no_other_date(number: signal.Signals, tmp_path: Path) -> None:
     dates = [f"2026-01-{day}" for day in range(10, 20)]
     backfill = subprocess.Popen(
         [sys.executable, "-m", "lib.cli", "run", "daily_quality", "--over", f"date={','.join(dates)}"],
@@ -88,7 +88,7 @@ def test_told_to_stop_it_begins_no_other_date(number: signal.Signals, tmp_path: 
 
 @contextmanager
 def backfill_in_a_run(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
-    """A backfill of two dates once the first one's cell says that it runs, and all that it has started by then."""
+    """Start a backfill of two dates; yield it and its processes once the first run's cell signals."""
     os.mkfifo(tmp_path / "ready")
     ready = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
     over = ("--over", "date=2026-01-17,2026-01-18", "-p", f"folder={tmp_path}", "--json")
@@ -112,7 +112,7 @@ def backfill_in_a_run(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], l
             backfill.kill()
 
 
-def test_when_it_is_killed_its_runs_notice(tmp_path: Path) -> None:
+def test_its_runs_stop_when_it_is_killed(tmp_path: Path) -> None:
     with backfill_in_a_run(tmp_path) as (backfill, family):
         backfill.kill()
         _, alive = psutil.wait_procs(family, timeout=WAIT_SECONDS)
@@ -123,7 +123,7 @@ def test_when_it_is_killed_its_runs_notice(tmp_path: Path) -> None:
     assert run.record.status is RunStatus.INTERRUPTED
 
 
-def test_a_run_that_is_killed_is_told_of_and_stops_no_other(tmp_path: Path) -> None:
+def test_a_killed_run_is_reported_and_does_not_stop_others(tmp_path: Path) -> None:
     with backfill_in_a_run(tmp_path) as (backfill, family):
         family[0].kill()
         output, _ = backfill.communicate(timeout=WAIT_SECONDS)
@@ -141,7 +141,7 @@ def test_a_run_that_is_killed_is_told_of_and_stops_no_other(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (("--over", "date=2026-01-18..2026-01-17"), "ends before it starts"),
         (("--over", "date=2023-01-01..2026-01-01"), "1,097 dates; at most 1,000"),
@@ -149,21 +149,21 @@ def test_a_run_that_is_killed_is_told_of_and_stops_no_other(tmp_path: Path) -> N
         (("--over", "date=20260117"), "not a date"),
         (("--over", "date=today..2026-01-17"), "not a date"),
         (("--over", "date=0999-01-01"), "is not a date"),
-        (("--over", "days=2026-01-17"), "has no date 'days'; it has date"),
-        (("--over", "date"), "not of the form PARAMETER=FIRST..LAST"),
+        (("--over", "days=2026-01-17"), "has no date parameter 'days'; it has date"),
+        (("--over", "date"), "must have the form PARAMETER=FIRST..LAST"),
         (("--over", "date=2026-01-17", "-p", "date=2026-01-18"), "given twice"),
         (("--over", "date=2026-01-17", "-p", "units=many"), "not a whole number"),
         (("--over", "date=2026-01-17", "--env", "nowhere"), "no environment 'nowhere'"),
         (("--over", "date=2026-01-17", "--jobs", "0"), "not in the range"),
-        (("--jobs", "2"), "go with --over"),
+        (("--jobs", "2"), "need --over"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_runs(
-    words: tuple[str, ...], told: str, shell: Shell, tmp_path: Path
+    words: tuple[str, ...], expected: str, shell: Shell, tmp_path: Path
 ) -> None:
     result = shell("run", "daily_quality", *words)
     assert result.returncode == 2
-    assert told in result.stderr.splitlines()[-1]
+    assert expected in result.stderr.splitlines()[-1]
     assert archived(tmp_path) == []
 
 
@@ -178,12 +178,12 @@ def test_an_approval_is_for_one_date(shell: Shell, tmp_path: Path) -> None:
     length=st.integers(1, 40),
     tasks=st.integers(1, 50),
 )
-def test_tasks_together_do_each_date_once(first: date, length: int, tasks: int) -> None:
+def test_tasks_together_run_each_date_once(first: date, length: int, tasks: int) -> None:
     series = DateSeries.parse(f"date={first}..{first + timedelta(length - 1)}", QUALITY)
     assert len(series.dates) == length
     shares = [day for index in range(tasks) for day in series.share(index, tasks).dates]
     assert sorted(shares) == list(series.dates)
-    with pytest.raises(UserError, match="the first is 0"):
+    with pytest.raises(UserError, match="numbered from 0"):
         series.share(tasks, tasks)
 
 
@@ -191,7 +191,7 @@ def test_tasks_together_do_each_date_once(first: date, length: int, tasks: int) 
     ("codes", "left", "worst"),
     [([0, 0], 0, 0), ([0, 2], 0, 2), ([2, 3], 0, 3), ([3, 1, 0], 0, 1), ([0, -9], 0, 3), ([0], 1, 3), ([1], 1, 1)],
 )
-def test_exit_code_is_that_of_the_worst_date(codes: list[int], left: int, worst: int) -> None:
+def test_the_worst_date_decides_the_exit_code(codes: list[int], left: int, worst: int) -> None:
     day = date(2026, 1, 17)
     runs = tuple(DateRun(day, code, "", "") for code in codes)
     assert Backfill(runs, (day,) * left).exit_code == worst

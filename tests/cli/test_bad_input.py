@@ -12,17 +12,17 @@ DATE = ("--date", "2026-01-17")
 HEADER = "game_id,player_lookup,system_id,current_points_line,predicted_points"
 
 
-def assert_one_line(result: object, *told: str) -> None:
+def assert_one_line(result: object, *expected: str) -> None:
     assert result.returncode == 2, result  # type: ignore[attr-defined]
-    said = result.stderr.strip()  # type: ignore[attr-defined]
-    assert "Traceback" not in said
-    assert len(said.splitlines()) == 1, said
-    for text in told:
-        assert text in said
+    error = result.stderr.strip()  # type: ignore[attr-defined]
+    assert "Traceback" not in error
+    assert len(error.splitlines()) == 1, error
+    for text in expected:
+        assert text in error
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (("run", "deploy_verfy"), ["deploy_verfy", "did you mean deploy_verify"]),
         (("run", "deploy_verify", "-p", "dat=today"), ["dat", "did you mean date"]),
@@ -43,12 +43,12 @@ def assert_one_line(result: object, *told: str) -> None:
         (("repair", "apply", *DATE, "--plan", "a guess", "--reason", "because"), ["a guess", "not a digest of a plan"]),
     ],
 )
-def test_a_wrong_word_is_named(shell: Shell, words: tuple[str, ...], told: list[str]) -> None:
-    assert_one_line(shell(*words), *told)
+def test_a_wrong_argument_is_named(shell: Shell, words: tuple[str, ...], expected: list[str]) -> None:
+    assert_one_line(shell(*words), *expected)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "expected"),
     [
         ("lacks_key.csv", "game_id,player_lookup,system_id\ng,p,s\n", ["lacks_key.csv", "current_points_line"]),
         ("unknown.csv", f"{HEADER},colour\ng,p,s,1,2,red\n", ["unknown.csv", "colour"]),
@@ -63,11 +63,11 @@ def test_a_wrong_word_is_named(shell: Shell, words: tuple[str, ...], told: list[
     ],
 )
 def test_a_bad_file_is_named_and_nothing_is_staged(
-    tmp_path: Path, shell: Shell, name: str, content: str, told: list[str]
+    tmp_path: Path, shell: Shell, name: str, content: str, expected: list[str]
 ) -> None:
     file = tmp_path / name
     file.write_text(content, encoding="utf-8")
-    assert_one_line(shell("stage", "--batch", "b", *DATE, file, "--workers", 3), *told)
+    assert_one_line(shell("stage", "--batch", "b", *DATE, file, "--workers", 3), *expected)
     assert_one_line(shell("consolidate", "--batch", "b", *DATE), "no staging tables")
 
 
@@ -83,7 +83,7 @@ def test_a_missing_file_is_named(tmp_path: Path, shell: Shell) -> None:
         ("locks.sqlite", ("locks", "list")),
     ],
 )
-def test_a_corrupt_state_folder_is_named_and_left_as_it_is(
+def test_a_corrupt_state_folder_is_named_and_left_unchanged(
     shell: Shell, home: Path, damaged: str, words: tuple[str, ...]
 ) -> None:
     home.mkdir()
@@ -93,7 +93,7 @@ def test_a_corrupt_state_folder_is_named_and_left_as_it_is(
 
 
 @pytest.mark.parametrize("runbook", ["duplicate_diagnosis", "day1_monitoring"])
-def test_of_a_corrupt_warehouse_a_runbook_knows_nothing(shell: Shell, home: Path, runbook: str) -> None:
+def test_with_a_corrupt_warehouse_a_runbook_is_unknown(shell: Shell, home: Path, runbook: str) -> None:
     home.mkdir()
     (home / "warehouse.duckdb").write_bytes(b"not a database" * 1000)
     result = shell("run", runbook)

@@ -1,4 +1,4 @@
-"""A user's own file, from the shell: staged, consolidated, counted."""
+"""A user's own file, staged, consolidated and counted from the shell."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def last_json(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def test_every_row_of_a_file_is_accounted_for_and_a_second_call_changes_nothing(tmp_path: Path, shell: Shell) -> None:
     rows = [f"p{i},g1,player{i},xgb,{'' if i % 5 == 0 else 20.5},21" for i in range(40)]
     rows += ["a,g1,player1,xgb,24.5,21", "b,g1,player1,xgb,25.0,21"]  # two lines half a point apart
-    rows += ["c,g1,player0,xgb,,22", "d,g1,player0,xgb,,23"]  # no line meets no line
+    rows += ["c,g1,player0,xgb,,22", "d,g1,player0,xgb,,23"]  # a missing line equals a missing line
     file = write_csv(tmp_path / "own.csv", rows)
 
     staged = last_json(shell("stage", "--batch", "own-1", "--date", DATE, file, "--workers", 7, "--json"))
@@ -54,7 +54,7 @@ def test_every_row_of_a_file_is_accounted_for_and_a_second_call_changes_nothing(
     assert (counted["rows"], counted["duplicate_keys"], counted["rounded_keys"]) == (42, 0, 1)
 
 
-def test_another_table_goes_by_the_name_of_its_own_date_column(
+def test_another_table_uses_its_own_date_columns_name(
     tmp_path: Path, home: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "shop.yaml").write_text(NEEDED.replace("date_column: day", "date_column: order_date"))
@@ -65,8 +65,8 @@ def test_another_table_goes_by_the_name_of_its_own_date_column(
     rows.write_text(f'{{"id": 1, "order_date": "{DATE}"}}\n{{"id": 2, "order_date": "{DATE}"}}\n')
     of_date = ("--game-date", DATE, "--json")  # the older name of --date
     for command in (("stage", "--batch", "b", rows), ("consolidate", "--batch", "b"), ("duplicates",)):
-        said = last_json(shell(*command, *of_date))
-        assert (said["order_date"], "game_date" in said) == (DATE, False)
+        answer = last_json(shell(*command, *of_date))
+        assert (answer["order_date"], "game_date" in answer) == (DATE, False)
     logged = (home / "logs" / "coordinator.jsonl").read_text(encoding="utf-8")
     assert f"Acquiring consolidation lock for order_date={DATE}, batch=b" in logged
     run = shell("run", "day1_monitoring", "-p", f"game_date={DATE}", "--json")
@@ -88,10 +88,8 @@ def test_two_shells_at_once_lose_and_duplicate_nothing(tmp_path: Path, shell: Sh
     assert (counted["rows"], counted["keys"], counted["duplicate_keys"]) == (60, 60, 0)
 
 
-def test_all_that_waits_for_some_dates_is_consolidated_one_after_another(
-    tmp_path: Path, shell: Shell, home: Path
-) -> None:
-    """What cannot be is said, and keeps nothing else from it; a second call finds only that."""
+def test_all_pending_batches_of_dates_are_consolidated_one_by_one(tmp_path: Path, shell: Shell, home: Path) -> None:
+    """A refused batch is reported and does not stop the others; a second call finds only that one."""
     file = write_csv(tmp_path / "own.csv", [f"p{i},g1,player{i},xgb,20.5,21" for i in range(4)])
     for day in range(14, 18):
         last_json(shell("stage", "--batch", f"night-{day}", "--date", f"2026-01-{day}", file, "--json"))
@@ -113,9 +111,9 @@ def test_all_that_waits_for_some_dates_is_consolidated_one_after_another(
     ]
     assert (done.returncode, "lacks: surprise" in done.stderr) == (2, True)
     again = shell(*over)
-    assert again.stdout == "0 of 1 batch; 1 was refused\n"
+    assert again.stdout == "0 of 1 batch done; 1 was refused\n"
     nothing = shell("consolidate", "--over", "2026-02-01,2026-02-03")
-    assert (nothing.returncode, nothing.stdout) == (0, "Nothing waits in staging for 2026-02-01,2026-02-03.\n")
+    assert (nothing.returncode, nothing.stdout) == (0, "No pending batches in staging for 2026-02-01,2026-02-03.\n")
     for words in (["--over", DATE, "--batch", "b"], ["--batch", "b"], ["--over", "2026-01-02..2026-01-01"], []):
         refused = shell("consolidate", *words)
         assert (refused.returncode, refused.stdout) == (2, "")
@@ -148,7 +146,7 @@ def test_a_batch_of_several_dates_is_consolidated_date_by_date(shell: Shell, tmp
 def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> None:
     assert last_json(shell("locks", "list", "--json"))["locks"] == []
     nothing_there = shell("duplicates", "--date", DATE)
-    assert (nothing_there.returncode, "nothing can be said" in nothing_there.stdout) == (3, True)
+    assert (nothing_there.returncode, "duplicates are unknown" in nothing_there.stdout) == (3, True)
     insert = (
         "import duckdb, sys; c = duckdb.connect(sys.argv[1]); "
         'c.execute("INSERT INTO nba_predictions.player_prop_predictions (prediction_id, game_id, player_lookup, '
@@ -179,6 +177,6 @@ def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> Non
 
 
 def words_of(result: subprocess.CompletedProcess[str], label: str) -> list[str]:
-    """The command that was printed behind a label, without its first word, and with a reason of one's own."""
+    """Return the command printed after a label, without its first word, and with another reason."""
     line = next(line for line in result.stdout.splitlines() if label in line)
     return [word.replace("why it is safe", "a test") for word in shlex.split(line.partition(label)[2])[1:]]

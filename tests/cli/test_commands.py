@@ -1,4 +1,4 @@
-"""What the command offers, and what it costs to ask."""
+"""The command's basics: help, lists, JSON, and start-up cost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_run_reports_what_it_found_as_json_on_the_last_line(shell: Shell) -> N
     notebooks = {"RUNBOOK_NOTEBOOKS": str(ROOT / "tests/runbooks/notebooks")}
     result = shell("run", "broken_rule", "-p", "reason=a race", "--json", environ=notebooks)
     assert result.returncode == 1, result.stderr
-    told = json.loads(result.stdout.splitlines()[-1])
+    answer = json.loads(result.stdout.splitlines()[-1])
     expected = {
         "runbook": "broken_rule",
         "status": "completed",
@@ -30,10 +30,13 @@ def test_a_run_reports_what_it_found_as_json_on_the_last_line(shell: Shell) -> N
         "refused": False,
         "plan": "3f9a1c2b4d5e-20260117T2315Z-a109c7",
     }
-    assert {name: told[name] for name in expected} == expected
-    assert {"run_id", "report", "notebook", "seconds"} <= set(told)
-    assert [(check["id"], check["verdict"]) for check in told["checks"]] == [("duplicates", "FAIL"), ("locks", "PASS")]
-    worst = told["checks"][0]
+    assert {name: answer[name] for name in expected} == expected
+    assert {"run_id", "report", "notebook", "seconds"} <= set(answer)
+    assert [(check["id"], check["verdict"]) for check in answer["checks"]] == [
+        ("duplicates", "FAIL"),
+        ("locks", "PASS"),
+    ]
+    worst = answer["checks"][0]
     assert worst["evidence"] == {
         "keys": 5,
         "rows": 123_456,
@@ -43,11 +46,11 @@ def test_a_run_reports_what_it_found_as_json_on_the_last_line(shell: Shell) -> N
     }
     texts = ("Duplicates", "5 keys of 587", "Repair them")
     assert (worst["title"], worst["summary"], worst["next_step"]) == texts
-    shown = json.loads(shell("runs", "show", told["run_id"], "--json").stdout.splitlines()[-1])
-    assert {name: shown[name] for name in told} == told
+    shown = json.loads(shell("runs", "show", answer["run_id"], "--json").stdout.splitlines()[-1])
+    assert {name: shown[name] for name in answer} == answer
 
 
-def test_an_answer_that_could_not_be_had_is_not_healthy(shell: Shell) -> None:
+def test_a_run_without_an_answer_is_not_healthy(shell: Shell) -> None:
     result = shell("run", "day1_monitoring")
     assert result.returncode == 3
     assert result.stdout.startswith("UNKNOWN")
@@ -60,7 +63,7 @@ def test_runbooks_and_their_parameters_are_listed(shell: Shell) -> None:
     assert "release: str = ''" in shell("params", "stuck_lock_release").stdout
 
 
-def test_a_bad_or_stray_file_hides_no_other_runbook(shell: Shell, tmp_path: Path) -> None:
+def test_a_bad_or_stray_file_does_not_hide_other_runbooks(shell: Shell, tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     folder.mkdir()
     (folder / "good.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
@@ -75,7 +78,7 @@ def test_a_bad_or_stray_file_hides_no_other_runbook(shell: Shell, tmp_path: Path
     assert sorted(named) == sorted(f"runbook: {path}" for path in folder.iterdir() if path.name != "good.ipynb")
 
 
-def test_an_answer_that_cannot_be_printed_is_no_finding(home: Path) -> None:
+def test_an_answer_that_cannot_be_printed_is_not_a_finding(home: Path) -> None:
     command = f"{sys.executable} -m lib.cli locks list > /dev/full"
     result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environ(home), check=False)
     assert (result.returncode, len(result.stderr.splitlines())) == (3, 1), result.stderr

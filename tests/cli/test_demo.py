@@ -1,4 +1,4 @@
-"""The README's first command: the whole path, with every verdict held against the truth."""
+"""The README's first command: the whole demo, with every verdict compared with the truth."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.browser.reports import assert_is_a_good_report
 from tests.cli.conftest import Shell
 from tests.site.pages import text_of
 
-_LONGEST_STATUS_PIXELS = 1_200  # at 1,280 pixels of width
+_LONGEST_STATUS_PIXELS = 1_200  # at a width of 1,280 pixels
 
 
 @pytest.mark.long
-def test_the_demo_tells_the_truth(shell: Shell, tmp_path: Path, home: Path) -> None:
-    shell("locks", "list")  # some state of the user's own
+def test_the_demos_verdicts_are_correct(shell: Shell, tmp_path: Path, home: Path) -> None:
+    shell("locks", "list")  # the user's own state
     result = shell("demo")
     assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
     assert "SURPRISE" not in result.stderr
@@ -48,7 +48,7 @@ def test_the_demo_tells_the_truth(shell: Shell, tmp_path: Path, home: Path) -> N
 
 
 def assert_each_row_of_a_duplicate_key_is_in_a_file(outputs: Path) -> None:
-    """The plan of the repair, whole: as many rows as it says, one of each key kept."""
+    """Check the repair's plan: as many rows as announced, and one kept per key."""
     first = min(outputs.glob("local/duplicate_diagnosis/*/run.json"))
     (plan,) = (check["evidence"] for check in json.loads(first.read_text())["checks"] if check["id"] == "repair")
     (file,) = first.parent.glob("tables/rows-of-duplicate-keys-of-*.csv")
@@ -61,7 +61,7 @@ def assert_each_row_of_a_duplicate_key_is_in_a_file(outputs: Path) -> None:
 
 
 def assert_pages_are_good(outputs: Path) -> None:
-    """Reports in a browser and the status page; what has been asserted so far holds without one."""
+    """Check the reports and the status page in a browser, if there is one."""
     with chromium() as browser:
         for page in sorted(outputs.glob("local/*/*/report.html")):
             assert_is_a_good_report(browser, page.as_uri())

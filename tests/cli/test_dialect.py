@@ -1,4 +1,4 @@
-"""`runbook dialect test`: each line with what is understood of it, and an exit code that a script can use."""
+"""`runbook dialect test`: each line with its parsed values, and an exit code for scripts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def tried(file: Path) -> Result:
 
 
 @pytest.mark.parametrize("file", sorted(NIGHTS.glob("*.jsonl")), ids=lambda file: file.stem)
-def test_all_that_the_services_wrote_is_understood(file: Path) -> None:
+def test_all_lines_of_the_services_are_understood(file: Path) -> None:
     result = tried(file)
     assert result.exit_code == 0, result.output
     assert "NOT UNDERSTOOD" not in result.output
@@ -24,10 +24,10 @@ def test_all_that_the_services_wrote_is_understood(file: Path) -> None:
     assert [BATCH in run for run in runs] == [True]
 
 
-def test_a_run_shows_its_wait_apart_from_its_merge() -> None:
+def test_a_run_shows_its_lock_wait_separately_from_its_merge() -> None:
     result = tried(NIGHTS / "b_waited_120s.jsonl")
     assert "took=129120 ms from the MERGE's start (library) from before the lock (a1, a2, b)" in result.output
-    assert "completed, waited 2 min 0 s for the lock, MERGE 8.2 s, as a1 or a2 or b writes" in result.output
+    assert "completed, waited 2 min 0 s for the lock, MERGE 8.2 s, dialect a1 or a2 or b" in result.output
 
 
 def test_a_line_that_is_not_understood_is_shown(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_line_that_is_not_understood_is_shown(tmp_path: Path) -> None:
     assert "NOT UNDERSTOOD            MERGE is odd today" in result.output
     assert "lock released             [batch=b, date=2026-01-17]" in result.output
     assert "\x1b" not in result.output
-    assert result.output.splitlines()[-1] == "1 not understood, 1 of something else, 1 understood"
+    assert result.output.splitlines()[-1] == "1 not understood, 1 about something else, 1 understood"
 
 
 @pytest.mark.parametrize("content", [None, "", "[]"])

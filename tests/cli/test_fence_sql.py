@@ -1,4 +1,4 @@
-"""`runbook fence sql`: what docs/FENCE_SQL.md shows, what an environment's table gives, and what is refused."""
+"""`runbook fence sql`: the examples of docs/FENCE_SQL.md, an environment's table, and refusals."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ ORDERS = ("--table", "shop.orders", "--key", "order_id", "--date", "day")
 COLUMNS = ("--columns", "order_id:STRING,day:DATE,price:NUMERIC(10, 2),tags:ARRAY<STRING>")
 
 
-def test_what_the_page_shows_works(shell: Shell) -> None:
-    """Its command prints a script, and its Python runs that."""
+def test_the_pages_example_works(shell: Shell) -> None:
+    """Its command prints a script, and its Python code runs the script."""
     [command] = commands_of(PAGE)
     words, _, _ = command.line.partition(" > ")
     printed = shell(*words.split()[1:])
@@ -53,7 +53,7 @@ def function_of(page: Path) -> Callable[..., bool]:
     return merge
 
 
-def test_every_refusal_of_the_page_is_one_of_the_script(shell: Shell) -> None:
+def test_every_refusal_on_the_page_is_in_the_script(shell: Shell) -> None:
     printed = shell("fence", "sql", *ORDERS, *COLUMNS).stdout
     named = {
         word
@@ -64,7 +64,7 @@ def test_every_refusal_of_the_page_is_one_of_the_script(shell: Shell) -> None:
 
 
 def test_an_environments_own_table(shell: Shell, home: Path) -> None:
-    """Its settings and columns, and what the script has merged is merged."""
+    """The script uses its settings and columns, and its merge counts for `runbook consolidate`."""
     world = World(home, compat.TABLE)
     [staging] = world.stage(predictions(3), "printed")
     printed = shell("fence", "sql", "--env", "local", "--staging", staging)
@@ -78,16 +78,16 @@ def test_an_environments_own_table(shell: Shell, home: Path) -> None:
     assert "DECLARE p_day DATE" in shell(*own, "--date", "game_date").stdout
     refused = shell(*own, "--key", "game_id")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "two writers that differ in this would not notice each other" in refused.stderr
+    assert "writers that differ in this are not fenced against each other" in refused.stderr
     named = shell("fence", "sql", "--env", "local", "--table", "nba_predictions.picks", *ORDERS[2:])
     assert (named.returncode, "picks" in named.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
-        (ORDERS, "--columns order_id:STRING,..., or --env"),
-        ((*ORDERS, *COLUMNS, "--env", "local"), "--columns order_id:STRING,..., or --env"),
+        (ORDERS, "--columns order_id:STRING,... or --env"),
+        ((*ORDERS, *COLUMNS, "--env", "local"), "--columns order_id:STRING,... or --env"),
         (COLUMNS, "--table and --key and --date: missing"),
         ((*ORDERS[:4], "--date", "price", *COLUMNS), "price must be a DATE, and is NUMERIC"),
         ((*ORDERS[:2], "--key", "order,day", *ORDERS[4:], *COLUMNS), "lacks order (did you mean order_id?)"),
@@ -99,12 +99,12 @@ def test_an_environments_own_table(shell: Shell, home: Path) -> None:
         ((*ORDERS[:2], "--key", "day;DROP", *ORDERS[4:], *COLUMNS), "'day;DROP' is not a plain identifier"),
         (("--table", "orders", *ORDERS[2:], *COLUMNS), "'orders' has no dataset"),
         ((*ORDERS, "--columns", "order_id:TEXT\nDROP"), r"'order_id:TEXT\nDROP' is not NAME:TYPE"),
-        ((*ORDERS, "--columns", "day:DATE,DAY:DATE"), "DAY is there twice"),
+        ((*ORDERS, "--columns", "day:DATE,DAY:DATE"), "DAY is listed twice"),
         ((*ORDERS, *COLUMNS, "--staging", "shop.orders"), "shop.orders is the table that rows are merged into"),
         ((*ORDERS, "--columns", "order_id:STRING,day:TIMESTAMP", "--timezone", "x'y"), "time zone"),
     ],
 )
-def test_what_does_not_fit_is_one_line(shell: Shell, words: tuple[str, ...], said: str) -> None:
+def test_invalid_input_is_one_line(shell: Shell, words: tuple[str, ...], expected: str) -> None:
     refused = shell("fence", "sql", *words)
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
-    assert said in refused.stderr
+    assert expected in refused.stderr

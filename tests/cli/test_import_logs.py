@@ -1,4 +1,4 @@
-"""An export of logs on a laptop: `runbook import logs`, whatever form it has, and the runbooks' view of it."""
+"""Importing exported logs with `runbook import logs`, in all forms, and the runbooks' view of them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def held(home: Path, service: str) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_export_is_in_the_logs_once_in_the_order_of_its_times(tmp_path: Path, home: Path, form: str) -> None:
+def test_an_export_is_imported_once_in_time_order(tmp_path: Path, home: Path, form: str) -> None:
     file = tmp_path / "night.json"
     file.write_text(FORMS[form](), encoding="utf-8")
     done = last_json_of(file)
@@ -83,11 +83,11 @@ def test_an_export_is_in_the_logs_once_in_the_order_of_its_times(tmp_path: Path,
 def last_json_of(*files: Path) -> dict[str, Any]:
     result = call("import", "logs", *files, "--json")
     assert result.exit_code == 0, result.output
-    said: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-    return said
+    answer: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return answer
 
 
-def test_plain_lines_are_read_and_what_cannot_be_is_named_with_its_place(tmp_path: Path, home: Path) -> None:
+def test_plain_lines_are_read_and_unreadable_ones_are_named_with_their_place(tmp_path: Path, home: Path) -> None:
     file = tmp_path / "worker.log"
     file.write_text(
         "what was before\n"
@@ -98,8 +98,8 @@ def test_plain_lines_are_read_and_what_cannot_be_is_named_with_its_place(tmp_pat
     )
     result = call("import", "logs", file, tmp_path / "missing.json", "--service", WORKER)
     assert result.exit_code == 0
-    assert f"{WORKER}: 2 lines added, 0 were there already" in result.stdout
-    assert f"2 lines name no service: taken for {WORKER}'s" in result.stdout
+    assert f"{WORKER}: 2 lines added, 0 already known" in result.stdout
+    assert f"2 lines name no service: attributed to {WORKER} " in result.stdout
     assert "RUNBOOK_NOW=2026-01-18T04:06:01+00:00 runbook run day1_monitoring" in result.stdout
     named = [line.removeprefix("not read: ") for line in result.stderr.splitlines()]
     assert [line.split(": ")[0] for line in named] == [
@@ -114,7 +114,7 @@ def test_plain_lines_are_read_and_what_cannot_be_is_named_with_its_place(tmp_pat
 @pytest.mark.parametrize(
     "content", ["", "[]", "no time\n", "[{", '{"a": 1}', "\0\0\0", "[" * 100_000, '[5, "x", null]']
 )
-def test_what_holds_no_line_at_all_is_refused(tmp_path: Path, home: Path, content: str) -> None:
+def test_a_file_without_any_line_is_refused(tmp_path: Path, home: Path, content: str) -> None:
     file = tmp_path / "export.json"
     file.write_text(content)
     assert_refused(call("import", "logs", file), "nothing was imported: ", str(file))
@@ -148,7 +148,7 @@ records = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(records | hostile, max_size=5))
-def test_whatever_is_exported_is_a_line_or_named_and_twice_adds_nothing(
+def test_every_exported_line_is_imported_once_or_named(
     tmp_path_factory: pytest.TempPathFactory, parts: list[Any]
 ) -> None:
     folder = tmp_path_factory.mktemp("export")

@@ -1,4 +1,4 @@
-"""A table's export on a laptop: `runbook import rows`, every column of it, all files or none."""
+"""Importing a table's export with `runbook import rows`: every column, all files or none."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def as_parquet(path: Path, *rows: dict[str, Any]) -> Path:
 
 
 def as_bigquery_exports(value: Any) -> Any:
-    """As `bq extract --destination_format NEWLINE_DELIMITED_JSON` writes it: integers and decimals as text."""
+    """As written by `bq extract --destination_format NEWLINE_DELIMITED_JSON`: integers and decimals are text."""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S} UTC" if value.tzinfo else f"{value:%Y-%m-%dT%H:%M:%S}"
     return str(value) if isinstance(value, date | Decimal) else value
@@ -76,8 +76,8 @@ def as_json_lines(path: Path, *rows: dict[str, Any]) -> Path:
 def imported(*files: Path) -> dict[str, Any]:
     result = call("import", "rows", *files, "--json")
     assert result.exit_code == 0, result.output
-    said: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-    return said
+    answer: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return answer
 
 
 def held(home: Path) -> list[dict[str, Any]]:
@@ -91,11 +91,11 @@ def test_parquet_keeps_every_column_and_its_type(tmp_path: Path, home: Path) -> 
     folder.mkdir()
     first = as_parquet(folder / "a.parquet", {}, {"player_lookup": "b", "current_points_line": None})
     second = as_parquet(folder / "b.parquet", {"player_lookup": "c", "game_date": DAY - timedelta(days=1)})
-    said = call("import", "rows", first, second)
-    assert said.exit_code == 0, said.output
-    assert f"{first}: 2 rows\n{second}: 1 row\n" in said.stdout
-    assert "created with 17 columns, replacing an empty table with 12 columns: " in said.stdout
-    assert "3 rows of 2026-01-16 to 2026-01-17" in said.stdout
+    answer = call("import", "rows", first, second)
+    assert answer.exit_code == 0, answer.output
+    assert f"{first}: 2 rows\n{second}: 1 row\n" in answer.stdout
+    assert "created with 17 columns, replacing an empty table with 12 columns: " in answer.stdout
+    assert "3 rows of 2026-01-16 to 2026-01-17" in answer.stdout
     rows = held(home)
     assert [row["player_lookup"] for row in rows] == ["a", "b", "c"]
     assert {**rows[0], "key_factors": json.loads(rows[0]["key_factors"])} == {**ROW, "created_at": NOON}
@@ -108,7 +108,7 @@ def test_parquet_keeps_every_column_and_its_type(tmp_path: Path, home: Path) -> 
 
 
 def test_json_lines_of_bigquery_become_the_same_columns(tmp_path: Path, home: Path) -> None:
-    """All but the decimal, which is text in them and a number only where the table is known to hold one."""
+    """All except the decimal: it is text in the file, and a number only if the table's column is one."""
     done = imported(
         as_json_lines(tmp_path / "a.jsonl", {}, {"player_lookup": "b"}), as_json_lines(tmp_path / "b.ndjson")
     )
@@ -154,7 +154,7 @@ def test_a_column_of_json_lines_has_the_type_that_keeps_all_its_values(
 
 def test_all_files_or_none(tmp_path: Path, home: Path) -> None:
     good = as_parquet(tmp_path / "a.parquet", {})
-    for name, content, said in (
+    for name, content, expected in (
         ("b.parquet", b"PAR1", "b.parquet cannot be imported"),
         ("b.jsonl", b"{}\n", "line 1 has no columns"),
         ("b.jsonl", b'{"a": 1, "a": 2}\n', "line 1 is not JSON"),
@@ -170,7 +170,7 @@ def test_all_files_or_none(tmp_path: Path, home: Path) -> None:
     ):
         if content is not None:
             (tmp_path / name).write_bytes(content)
-        assert_refused(call("import", "rows", good, tmp_path / name), said)
+        assert_refused(call("import", "rows", good, tmp_path / name), expected)
     assert_refused(call("import", "rows", good, good), "the same file is given twice")
     lacking = tmp_path / "lacking.jsonl"
     lacking.write_text('{"game_id": "g"}\n')
@@ -178,7 +178,7 @@ def test_all_files_or_none(tmp_path: Path, home: Path) -> None:
     assert imported(good)["rows"] == 1
 
 
-def test_another_table_is_made_where_it_is_missing_and_filled_where_it_is_empty(
+def test_another_table_is_created_if_missing_and_filled_if_empty(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "shop.yaml").write_text(NEEDED)
@@ -213,9 +213,7 @@ values = st.recursive(
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(values, min_size=1, max_size=4))
-def test_whatever_a_column_holds_is_there_afterwards(
-    tmp_path_factory: pytest.TempPathFactory, values: list[Any]
-) -> None:
+def test_every_value_of_a_column_is_kept(tmp_path_factory: pytest.TempPathFactory, values: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("rows")
     file = as_json_lines(folder / "a.jsonl", *({"player_lookup": f"p{n}", "extra": v} for n, v in enumerate(values)))
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""`runbook lab` as it is called: what it prepares, and what it says in a line when it cannot."""
+"""`runbook lab`: what it prepares, and its one-line errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.cli.conftest import Shell
 from tests.workbench.lab.stand_in import stand_in_for_jupyterlab
 
 
-def test_what_cannot_be_is_one_line(shell: Shell, home: Path) -> None:
+def test_an_error_is_one_line(shell: Shell, home: Path) -> None:
     unknown = shell("lab", "--env", "nope", "--no-browser")
     assert (unknown.returncode, unknown.stderr.count("\n")) == (2, 1)
     assert "no environment 'nope'" in unknown.stderr
@@ -29,7 +29,7 @@ def test_what_cannot_be_is_one_line(shell: Shell, home: Path) -> None:
     os.close(descriptor)
     assert (second.returncode, second.stdout) == (2, "")
     assert re.fullmatch(
-        r"runbook: another `runbook lab` has \S+ \(process \d+\); work in that one, or stop it\n", second.stderr
+        r"runbook: another `runbook lab` is using \S+ \(process \d+\); use that one, or stop it\n", second.stderr
     )
     home.rename(home.with_name("elsewhere"))
     home.write_text("a file")
@@ -40,7 +40,7 @@ def test_what_cannot_be_is_one_line(shell: Shell, home: Path) -> None:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """This checkout, committed, as git has it."""
+    """A clone of this checkout with everything committed."""
     copy = tmp_path / "clone"
     ignored = shutil.ignore_patterns(
         ".git", ".venv*", ".runbook", "outputs", "*cache*", ".hypothesis", "tests", "docs", "proof"
@@ -56,13 +56,13 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, text=True).stdout
 
 
-def test_make_lab_leaves_the_checkout_as_it_was(clone: Path, tmp_path: Path) -> None:
-    """JupyterLab itself is driven in tests/browser/jupyterlab; here a stand-in says how it was started."""
+def test_make_lab_leaves_the_checkout_unchanged(clone: Path, tmp_path: Path) -> None:
+    """JupyterLab itself is driven in tests/browser/jupyterlab; here a stand-in reports how it was started."""
     search_path = [str(stand_in_for_jupyterlab(tmp_path / "path")), str(clone)]
     commands = clone / ".venv" / "bin"
     commands.mkdir(parents=True)
     (commands / "python").symlink_to(sys.executable)
-    # make hands no search path on; JupyterLab must be the stand-in.
+    # make passes no search path on, but JupyterLab must be the stand-in.
     path = os.pathsep.join(search_path)
     code = f"import os, sys; os.environ['PYTHONPATH'] = '{path}'; sys.path[:0] = {search_path!r}; "
     code += "from lib.cli import main; main()"
@@ -85,17 +85,15 @@ def test_make_lab_leaves_the_checkout_as_it_was(clone: Path, tmp_path: Path) -> 
     names = {path.name for path in (clone / "notebooks").glob("*.ipynb")}
     assert {path.name for path in lab.glob("*.ipynb")} >= {*names, "START.ipynb"}
     assert git(clone, "status", "--porcelain") == ""
-    (clone / ".gitignore").write_text("/.venv/\n")  # as in a project that ignores no state
+    (clone / ".gitignore").write_text("/.venv/\n")  # as in a project without a .gitignore for state
     assert str(lab.relative_to(clone)) not in git(clone, "status", "--porcelain", "--untracked-files=all")
 
 
 @pytest.mark.parametrize(
     ("missing", "extra"), [("jupyterlab", "lab"), ("ipylab", "lab"), ("prometheus_client", "metrics"), ("numpy", "")]
 )
-def test_the_extra_that_is_named_is_the_one_of_what_is_missing(
-    missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In an installation with [runbooks] and nothing else."""
+def test_the_missing_packages_extra_is_named(missing: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an installation with only [runbooks]."""
     version = metadata.version
 
     def installed(name: str) -> str:
@@ -104,5 +102,5 @@ def test_the_extra_that_is_named_is_the_one_of_what_is_missing(
         return version(name)
 
     monkeypatch.setattr(metadata, "version", installed)
-    said = missing_extra(ModuleNotFoundError(name=missing))
-    assert (f"[{extra}]:" in said) if extra else said == ""
+    message = missing_extra(ModuleNotFoundError(name=missing))
+    assert (f"[{extra}]:" in message) if extra else message == ""

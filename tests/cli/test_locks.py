@@ -1,4 +1,4 @@
-"""A forced release is the same action as every other change: looked at, approved with its plan, on record."""
+"""A forced release is an action like any other change: reviewed, approved with its plan, and recorded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platfo
 
 @pytest.fixture
 def held(platform: Platform) -> LockRecord:
-    """A lock whose holder is alive."""
+    """Create a lock whose holder is alive."""
     record = platform.locks.store.create(Claim(f"consolidation_{DAY}", "h1", "b1\x1b[31m\nb2", 300, "coordinator:7"))
     assert record is not None
     return record
@@ -44,7 +44,7 @@ def call(*words: str) -> Result:
     return CliRunner().invoke(cli, words)
 
 
-def told(*words: str) -> dict[str, Any]:
+def json_of(*words: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(call(*words, "--json").stdout.splitlines()[-1])
     return found
 
@@ -73,15 +73,15 @@ def test_the_plan_is_shown_and_nothing_is_released(platform: Platform, held: Loc
     assert f"Next: runbook locks release {DAY} --steal --plan " in shown.stdout
     assert "IS LIVE" in shown.stdout
     assert "\x1b" not in shown.stdout
-    data = told(*RELEASE)
+    data = json_of(*RELEASE)
     assert (data["changed"], data["target"], "last heartbeat" in data["state"]) == (False, held.claim.lock_key, True)
-    assert call("locks", "release", DAY).exit_code == 2  # alive, and not to be stolen
+    assert call("locks", "release", DAY).exit_code == 2  # alive, and must not be stolen
     assert platform.locks.store.read(held.claim.lock_key).record == held
 
 
-def test_what_was_shown_is_released_once_and_on_record_by_the_account(platform: Platform, held: LockRecord) -> None:
-    words = shlex.split(told(*RELEASE)["next"].replace("why it is safe", "its holder was killed"))[1:]
-    data = told(*words)
+def test_the_plan_shown_is_released_once_and_recorded_with_the_account(platform: Platform, held: LockRecord) -> None:
+    words = shlex.split(json_of(*RELEASE)["next"].replace("why it is safe", "its holder was killed"))[1:]
+    data = json_of(*words)
     assert (data["changed"], data["verdict"], data["target"]) == (True, "PASS", held.claim.lock_key), data
     (entry,) = platform.locks.store.audit_entries()
     assert (entry.reason, entry.actor) == ("its holder was killed", pwd.getpwuid(os.getuid()).pw_name)
@@ -89,7 +89,7 @@ def test_what_was_shown_is_released_once_and_on_record_by_the_account(platform: 
 
 
 def test_a_plan_does_not_outlive_a_heartbeat(platform: Platform, held: LockRecord) -> None:
-    plan = told(*RELEASE)["plan"]
+    plan = json_of(*RELEASE)["plan"]
     renewed = platform.locks.store.renew(held)
     refused = call(*RELEASE, "--plan", plan, "--reason", "its holder was killed")
     assert (refused.exit_code, "because this has changed" in refused.stderr) == (1, True), refused.output

@@ -1,4 +1,4 @@
-"""`runbook new`: a frame that runs at once, and passes nothing until someone writes its step."""
+"""`runbook new`: a frame that runs at once, and is UNKNOWN until someone writes its step."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from lib.runbooks import frame
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what the command reads and adds to."""
+    """A copy of the files that the command reads and adds to."""
     copy = tmp_path / "checkout"
     for folder in ("lib", "rehearsal", "notebooks", "params"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -34,13 +34,13 @@ def test_a_new_runbook_runs_at_once_and_is_unknown(checkout: Path) -> None:
     assert made.returncode == 0, made.stderr
     assert "queue_depth  " in call(checkout, "list").stdout
     run = call(checkout, "run", "queue_depth", "--json")
-    told = json.loads(run.stdout.splitlines()[-1])
-    assert (run.returncode, told["verdict"]) == (3, "UNKNOWN")
-    assert "this step is not written yet" in told["headline"]
+    answer = json.loads(run.stdout.splitlines()[-1])
+    assert (run.returncode, answer["verdict"]) == (3, "UNKNOWN")
+    assert "this step has not been written yet" in answer["headline"]
 
     again = call(checkout, "new", "queue_depth")
     assert again.returncode == 2
-    assert "is already there" in again.stderr
+    assert "already exists" in again.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a run comes from, as an engine tells it on the command line."""
+"""A run's origin, given on the command line by a scheduler."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from lib.archive.record import Origin
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def test_a_planned_run_and_its_retry_are_on_record(shell: Shell, tmp_path: Path) -> None:
-    """A date that is said as a word is that of the planned moment, in the environment's zone."""
+def test_a_planned_run_and_its_retry_are_recorded(shell: Shell, tmp_path: Path) -> None:
+    """A date given as a word is that of the planned time, in the environment's zone."""
     planned = ("--planned-at", "2026-01-18T04:30:00+00:00", "--schedule", "quality")
     assert shell("run", "daily_quality", *planned).returncode == 3
     archive = Archive(tmp_path / "outputs")
@@ -36,14 +36,14 @@ def test_a_planned_run_and_its_retry_are_on_record(shell: Shell, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (("--planned-at", "2026-01-18T09:00:00"), "write a moment such as"),
         (("--retry-of", "nothing"), "there is no run 'nothing'"),
-        (("--planned-at", "2026-01-18T09:00:00Z", "--over", "game_date=2026-01-17"), "are about one run"),
+        (("--planned-at", "2026-01-18T09:00:00Z", "--over", "game_date=2026-01-17"), "are for one run"),
     ],
 )
-def test_what_cannot_be_is_refused(words: tuple[str, ...], told: str, shell: Shell, tmp_path: Path) -> None:
+def test_invalid_origins_are_refused(words: tuple[str, ...], expected: str, shell: Shell, tmp_path: Path) -> None:
     result = shell("run", "daily_quality", *words)
     assert (result.returncode, list(Archive(tmp_path / "outputs").runs())) == (2, [])
-    assert told in result.stderr
+    assert expected in result.stderr

@@ -1,4 +1,4 @@
-"""`runbook prove`: the plan first, then the trials in a dataset of their own, which goes whatever happens."""
+"""`runbook prove`: first the plan, then the trials in their own dataset, which is always removed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROVE = ("prove", "--dataset", "proof_1")
 GOOGLE = ("--env", "production")
 
 
-def told(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+def json_of(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     data: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return data
 
@@ -40,24 +40,24 @@ def test_on_the_embedded_platform(shell: Shell, home: Path) -> None:
     assert "proof_1" not in before
     done = shell(*planned.stdout.splitlines()[-1].removeprefix("Next: runbook ").split(), "--json")
     assert done.returncode == 0, done.stderr
-    assert {check["id"]: check["verdict"] for check in told(done)["checks"]} == dict.fromkeys(
+    assert {check["id"]: check["verdict"] for check in json_of(done)["checks"]} == dict.fromkeys(
         ("unfenced_merges", "fenced_consolidations", "stale_token", "conflict_grain", "conflict_recognised"), "PASS"
     )
     assert "finer than by table" in done.stdout
     assert schemas(home) == before
-    report = Path(told(done)["report"]).read_text(encoding="utf-8")
+    report = Path(json_of(done)["report"]).read_text(encoding="utf-8")
     assert "not tried: this warehouse has no jobs" in report
-    assert told(shell("runs", "show", told(done)["run_id"], "--json"))["parameters"]["dataset"] == "proof_1"
+    assert json_of(shell("runs", "show", json_of(done)["run_id"], "--json"))["parameters"]["dataset"] == "proof_1"
 
 
 def test_on_bigquery(shell: Shell) -> None:
     with BigqueryDouble(PROJECT, location="us-west2") as double:
         environ = {"BIGQUERY_EMULATOR_HOST": double.address}
-        planned = told(shell(*PROVE, *GOOGLE, "--json", environ=environ))
+        planned = json_of(shell(*PROVE, *GOOGLE, "--json", environ=environ))
         assert "MB: 1.1 GB in all, a few cents at list price" in planned["state"]["cost"]
         assert not [request for request in double.requests if not request.startswith("GET")]
         done = shell(*PROVE, *GOOGLE, "--plan", planned["plan"], "--json", environ=environ)
-        assert (done.returncode, told(done)["headline"]) == (0, "All 7 checks passed"), done.stderr
+        assert (done.returncode, json_of(done)["headline"]) == (0, "All 7 checks passed"), done.stderr
         assert double.catalogue.datasets == {}
         used = {request.split("/datasets/")[1].split("/")[0] for request in double.requests if "/datasets/" in request}
         assert used == {"proof_1"}
@@ -66,18 +66,18 @@ def test_on_bigquery(shell: Shell) -> None:
 def test_a_broken_promise_is_the_verdict(shell: Shell) -> None:
     with BigqueryDouble(PROJECT, location="us-west2", breaks=["conflicts"]) as double:
         environ = {"BIGQUERY_EMULATOR_HOST": double.address}
-        plan = told(shell(*PROVE, *GOOGLE, "--json", environ=environ))["plan"]
+        plan = json_of(shell(*PROVE, *GOOGLE, "--json", environ=environ))["plan"]
         done = shell(*PROVE, *GOOGLE, "--plan", plan, environ=environ)
         assert done.returncode == 1
         assert "write each key once: both were committed: 6 rows of 3 keys, past the fence" in done.stdout
         assert double.catalogue.datasets == {}
 
 
-def test_the_dataset_goes_when_the_run_is_stopped(tmp_path: Path, home: Path, shell: Shell) -> None:
-    """In the middle of two transactions that do not heed it."""
+def test_the_dataset_is_removed_when_the_run_is_stopped(tmp_path: Path, home: Path, shell: Shell) -> None:
+    """Stopped in the middle of two transactions that ignore it."""
     with BigqueryDouble(PROJECT, location="us-west2") as double:
         environ = {"BIGQUERY_EMULATOR_HOST": double.address}
-        plan = told(shell(*PROVE, *GOOGLE, "--json", environ=environ))["plan"]
+        plan = json_of(shell(*PROVE, *GOOGLE, "--json", environ=environ))["plan"]
         gate = Gate("^MERGE", heeds_cancel=False)
         double.jobs.gates.append(gate)
         places = {"RUNBOOK_HOME": str(home), "RUNBOOK_OUTPUTS": str(tmp_path / "outputs")}
@@ -94,12 +94,12 @@ def test_the_dataset_goes_when_the_run_is_stopped(tmp_path: Path, home: Path, sh
             assert "Interrupted" in output.read()
         assert double.catalogue.datasets == {}
         gate.open()
-        # They end by themselves, as their tables are gone; the double would interrupt them in the middle of that.
+        # They end by themselves because their tables are gone; the double would interrupt them while they do.
         assert all(job.done.wait(60) for job in list(double.jobs.by_id.values()))
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (("prove", "--dataset", "nba_predictions"), "nba_predictions already exists"),
         (("prove", "--dataset", 'x"; DROP SCHEMA main'), "is not a plain identifier"),
@@ -108,15 +108,15 @@ def test_the_dataset_goes_when_the_run_is_stopped(tmp_path: Path, home: Path, sh
         ((*PROVE, "--plan", "3f9a1c2b4d5e-20260117T2315Z-a109c7"), "has expired"),
     ],
 )
-def test_what_is_refused_changes_nothing(shell: Shell, home: Path, words: tuple[str, ...], said: str) -> None:
+def test_a_refusal_changes_nothing(shell: Shell, home: Path, words: tuple[str, ...], expected: str) -> None:
     result = shell(*words)
     assert result.returncode in (1, 2)
-    assert said in result.stderr
+    assert expected in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (home.parent / "outputs").exists()
 
 
-def test_it_is_not_among_the_runbooks(shell: Shell) -> None:
-    """It writes, so no schedule, list or rerun may start it."""
+def test_it_is_not_listed_as_a_runbook(shell: Shell) -> None:
+    """It writes, so no schedule or rerun may start it."""
     assert "prove" not in shell("list").stdout
     assert shell("run", "prove", "-p", "dataset=nba_predictions").returncode == 2

@@ -1,4 +1,4 @@
-"""A rollback as an operator types it: look, approve what was shown, and take it back."""
+"""A rollback as an operator types it: review, approve the plan shown, and undo it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def test_the_lock_is_switched_off_as_planned_and_on_again(shell: Shell, tmp_path
     rows.write_text(ROWS)
 
     def run(*words: str) -> tuple[int, dict[str, Any]]:
-        """The exit code, and the run's record."""
+        """Return the exit code and the run's record."""
         done = shell(*words, "--json")
-        told = json.loads(done.stdout.splitlines()[-1])
-        return done.returncode, json.loads(Path(told["notebook"]).with_name("run.json").read_text())
+        answer = json.loads(done.stdout.splitlines()[-1])
+        return done.returncode, json.loads(Path(answer["notebook"]).with_name("run.json").read_text())
 
     def command_of(lock: str) -> list[str]:
-        """What the plan says to type, with a reason of the operator's own."""
+        """Return the command that the plan shows, with the operator's own reason."""
         _, record = run("run", "rollback", "-p", f"lock={lock}")
         planned = next(check for check in record["checks"] if "nothing was changed" in check["summary"])
         typed = planned["changes"][0].replace("why it is safe", "waiting for a store that is down")

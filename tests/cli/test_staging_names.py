@@ -1,4 +1,4 @@
-"""A batch that Cloud Run's workers staged, under the names that they really give: shown, consolidated, cleaned up."""
+"""A batch staged by Cloud Run workers under their real names: shown, consolidated, cleaned up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lib.verdict.verdict import Verdict
 from tests.cli.conftest import Shell
 
 NIGHT = "batch_2026-01-17_1768650000"
-# A deploy in the middle of the batch: two revisions, and another batch whose id starts alike.
+# A deployment in the middle of the batch: two revisions, and another batch whose id begins the same.
 TABLES = {
     "_staging_batch_2026_01_17_1768650000_prediction_worker_00035_4xk_0a49f283": "a",
     "_staging_batch_2026_01_17_1768650000_prediction_worker_00035_4xk_77aa00bb": "b",

@@ -219,7 +219,7 @@ def test_an_entry_and_a_backfill_are_never_the_same_job(tmp_path: Path, schedule
         ({"hourly": {**HOURLY, "timeout_seconds": 600_000}}, {}, "stops every task after a week"),
         ({"a_b": HOURLY, "a-b": HOURLY}, {}, "the same job name runbook-a-b"),
         ({"ends-with-": HOURLY}, {}, "the job's name is 'runbook-ends-with-'"),
-        ({"hourly": {**HOURLY, "environment": "local"}}, {}, "no entry of production, only of local"),
+        ({"hourly": {**HOURLY, "environment": "local"}}, {}, "no entries for production; it has entries for local"),
     ],
 )
 def test_a_job_that_cloud_run_would_refuse_is_one_line(

@@ -1,4 +1,4 @@
-"""The commands of a README, run one after the other as its reader would."""
+"""Run the commands of a README in order, as its reader would."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _CODES = {"PASS": 0, "WARN": 0, "FAIL": 1}
 
 @dataclass(frozen=True)
 class Command:
-    """A line of a README.
+    """A command in a README.
 
     Attributes:
-        line: As it is written, without its comment.
-        comment: What the README says of it.
+        line: The command as written, without its comment.
+        comment: Its comment in the README.
     """
 
     line: str
@@ -32,7 +32,7 @@ class Command:
 
     @property
     def verdict(self) -> str:
-        """The one that the README promises, or ANY; empty: none."""
+        """The verdict that the README promises, or ANY; empty if none."""
         word = self.comment.partition(":")[0]
         return word if word in (*_CODES, ANY) else ""
 
@@ -42,8 +42,8 @@ class Shell:
     """A folder with its environment variables.
 
     Attributes:
-        folder: Where commands run; holds ``examples`` as a checkout does.
-        output: What each command printed, by its line.
+        folder: Where commands run; contains ``examples``, as a checkout does.
+        output: What each command printed, by line.
     """
 
     folder: Path
@@ -55,14 +55,14 @@ class Shell:
         self.variables = {**kept, "PWD": str(self.folder), "PYTHONPATH": os.pathsep.join(["", *sys.path])}
 
     def run(self, command: Command) -> None:
-        """Run it; its exit code is that of the verdict in its comment."""
+        """Run the command, and check its exit code against the verdict in its comment."""
         name, *words = shlex.split(command.line)
         if name == "export":
             variable, _, value = words[0].partition("=")
             self.variables[variable] = value.replace("$PWD", str(self.folder))
             return
         if name == "pip":
-            return  # the tests' own environment has it
+            return  # installed in the tests' environment
         if name == "runbook":
             done = warm.run([sys.executable, "-m", "lib.cli", *words], env=self.variables, cwd=str(self.folder))
         else:
@@ -78,7 +78,7 @@ class Shell:
 
 
 def commands_of(readme: Path) -> list[Command]:
-    """Those of its block of commands."""
+    """Return the commands of the README's code block."""
     blocks = _BLOCK.findall(readme.read_text(encoding="utf-8"))
     lines = [re.split(r"\s+# ", line, maxsplit=1) for block in blocks for line in block.splitlines()]
     return [Command(line, "".join(comment)) for line, *comment in lines]

@@ -1,4 +1,4 @@
-"""Readings of sensors in buildings: a table without a time of writing, row ids or inactive rows."""
+"""Sensor readings in buildings: a table without write times, row ids or inactive rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SATURDAY = 5
 
 
 def readings() -> list[dict[str, Any]]:
-    """Six weeks of a hundred rows a day, of forty at weekends; on one day a row is there twice and differs."""
+    """Six weeks with a hundred rows a day, forty at weekends; on one day a row has a differing duplicate."""
     rows: list[dict[str, Any]] = []
     for before in range(7 * _WEEKS, 0, -1):
         day = SHORT_DAY - timedelta(days=before)
@@ -27,7 +27,7 @@ def readings() -> list[dict[str, Any]]:
 
 
 def of_day(day: date) -> Iterator[dict[str, Any]]:
-    """Every building has five sensors, and each is read at two or five hours."""
+    """Each building has five sensors, read at two or five hours of the day."""
     generator = random.Random(day.toordinal())
     for building in _BUILDINGS:
         for sensor in range(5):

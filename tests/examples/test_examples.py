@@ -1,4 +1,4 @@
-"""Tables of other teams: right answers in their own words. Every command of the examples' READMEs runs."""
+"""Other teams' tables: correct answers in their own words. Every command of the examples' READMEs runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.examples.sensors import DOUBLED_DAY, SHORT_DAY, SUNDAY, of_day, readi
 from tests.examples.words import foreign_words, texts_below
 from tests.projects.orders import as_csv
 
-# What else is printed and written for a table, whatever it says.
+# Other commands that print or write something about a table.
 OTHER_RUNBOOKS = (
     *("deploy_verify", "stuck_lock_release", "rollback", "consolidation_timeout", "week2_performance_review"),
 )
@@ -82,8 +82,8 @@ def run(shell: Shell, words: str, verdict: str = "") -> None:
 def judge(
     usual: dict[str, Any], short: dict[str, Any], doubled: dict[str, Any], column: str, subtests: pytest.Subtests
 ) -> None:
-    """The usual day is a quiet one of its week, the short one has 6 rows, and in a third one two rows differ."""
-    with subtests.test("a weekday pattern is no alarm"):
+    """Check a usual quiet day, a short day with 6 rows, and a third day on which two rows differ."""
+    with subtests.test("a weekday pattern raises no alarm"):
         assert [check["summary"] for check in usual["checks"] if check["verdict"] != "PASS"] == []
     with subtests.test("a day of 6 rows is FAIL"):
         volume = check_of(short, "volume")
@@ -94,7 +94,7 @@ def judge(
 
 
 def runs_of(folder: Path, runbook: str) -> list[dict[str, Any]]:
-    """The records of its runs, the first one first."""
+    """Return the records of its runs, in order."""
     return [json.loads(path.read_text()) for path in sorted(folder.glob(f"*/outputs/local/{runbook}/*/run.json"))]
 
 
@@ -103,13 +103,13 @@ def check_of(record: dict[str, Any], check_id: str) -> dict[str, Any]:
 
 
 def assert_own_words(shell: Shell) -> None:
-    """In all that was printed and written."""
+    """Return the forbidden words in everything printed and written."""
     project = next(shell.folder.glob("*/params")).parent
     found = foreign_words(chain(shell.output.items(), texts_below(project)))
     assert not found, "words of another table:\n" + "\n".join(found)
 
 
-def test_a_word_of_another_table_is_found_wherever_it_stands(tmp_path: Path) -> None:
+def test_a_word_of_another_table_is_found_everywhere(tmp_path: Path) -> None:
     cell = {
         "cell_type": "code",
         "source": ["a = 1"],

@@ -1,4 +1,4 @@
-"""Words of the one table that this library was written for, which no output about another one may hold."""
+"""Words of the table for which this library was first written, which output about other tables must not contain."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-# Each is a whole word in any case.
+# Whole words, ignoring case.
 WORDS = (
     *("games?", "players?", "picks?", "props?", "points", "bookmakers?", "slates?", "all-star"),
     *("nba", "predict(?:s|ed|ing|ions?)?", r"(?:the )?guide(?:'s)?", r"lines? (?:moved|moves?|that moved)"),
-    # In Python the parameter's name stays, and a notebook's plain text holds a repr.
+    # Python keeps the parameter's name, and a notebook's plain text contains reprs.
     *("America/New_York", "us-west2", r"game_date(?!=datetime\b)"),
 )
-# In small letters these are everybody's, and SQL has a word of its own before a parenthesis.
+# In lower case these are ordinary words, and before a parenthesis SQL has one of them.
 CAPITALS = (r"OVER(?! \()", "UNDER", "NO_LINE")
-# The older name of an option, which stays beside the new one.
+# The older name of an option, which is kept.
 _KEPT = ("--date, --game-date", "--date")
 _FOREIGN = re.compile(rf"\b(?:(?i:{'|'.join(WORDS)})|{'|'.join(CAPITALS)})\b")
 _CONTEXT = 60
@@ -27,10 +27,10 @@ _DATA_URI = re.compile(r"data:[\w/+.-]+;base64,[\w+/=]+")
 
 
 def foreign_words(texts: Iterator[tuple[str, str]]) -> list[str]:
-    """``'player' in report.html: ... 3 of 120 players missing ...``, a line for each word of each place.
+    """Return ``'player' in report.html: ... 3 of 120 players missing ...``, one line per word and place.
 
     Args:
-        texts: Each text with the place that it is from.
+        texts: Texts with their places.
     """
     found: dict[tuple[str, str], str] = {}
     for place, whole in texts:
@@ -42,7 +42,7 @@ def foreign_words(texts: Iterator[tuple[str, str]]) -> list[str]:
 
 
 def texts_below(folder: Path) -> Iterator[tuple[str, str]]:
-    """What people and programs read of the files of a project, each with its path."""
+    """Yield the texts that people and programs read in a project's files, with their paths."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix not in _NO_TEXT:
             try:
@@ -59,7 +59,7 @@ def _of_page(text: str) -> str:
 
 
 def _of_notebook(text: str) -> str:
-    """Prose, code and outputs; of an output's formats each that is text."""
+    """Yield prose, code and outputs, in each output format that is text."""
     return "\n".join(_strings(json.loads(text)["cells"]))
 
 
@@ -74,7 +74,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 class _Page(HTMLParser):
-    """The text of a page, and of its attributes that are text."""
+    """Return a page's text, including that of its attributes."""
 
     _READ = ("title", "alt", "aria-label", "content", "placeholder")
 

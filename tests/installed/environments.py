@@ -1,4 +1,4 @@
-"""Environments that hold the wheel of this checkout, and of other packages all or the core's; none is downloaded."""
+"""Environments with this checkout's wheel, and all other packages or only the core's; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OURS = "consolidation-runbooks"
 
 @dataclass(frozen=True)
 class Installed:
-    """A virtual environment with the package; what it starts knows nothing of the checkout."""
+    """A virtual environment with the package; its processes do not see the checkout."""
 
     folder: Path
 
@@ -33,14 +33,14 @@ class Installed:
         return found
 
     def call(self, name: str, *words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Call a command of the environment, with no variable that names a place but these."""
+        """Call a command of the environment; of the variables that name places, only these are set."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("RUNBOOK_", "PYTHON"))}
         command = [str(self.folder / "bin" / name), *words]
         return subprocess.run(command, cwd=cwd, env={**kept, **variables}, capture_output=True, text=True, check=False)
 
 
 def built_wheel(folder: Path) -> Path:
-    """The wheel, as `pip install` would build it."""
+    """Return the wheel, as built by `pip install`."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     [wheel] = folder.glob("*.whl")
@@ -48,7 +48,7 @@ def built_wheel(folder: Path) -> Path:
 
 
 def with_all_packages(folder: Path, wheel: Path) -> Installed:
-    """Beside the wheel all packages that the tests have; the checkout that those have too is not on the path."""
+    """Install the wheel with all packages of the tests, but without the checkout."""
     installed = _installed(folder, wheel)
     others = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}
     (installed.packages / "others.pth").write_text("\n".join(sorted(others)))
@@ -56,7 +56,7 @@ def with_all_packages(folder: Path, wheel: Path) -> Installed:
 
 
 def with_the_core_alone(folder: Path, wheel: Path) -> Installed:
-    """Beside the wheel what it requires without any extra, as links to the packages that the tests have."""
+    """Install the wheel with what it requires without extras, as links to the tests' packages."""
     installed = _installed(folder, wheel)
     [declared] = metadata.distributions(name=OURS, path=[str(installed.packages)])
     for distribution in _closure(declared):
@@ -93,7 +93,7 @@ def _closure(declared: metadata.Distribution) -> Iterator[metadata.Distribution]
 
 
 def _linked(file: metadata.PackagePath) -> Path:
-    """What of a file's path several distributions share is a folder, and the rest a link."""
+    """Create folders that several distributions share, and link the rest."""
     shared = re.match(r"google/(cloud/)?", file.as_posix())
     depth = 1 + (shared[0].count("/") if shared else 0)
     return Path(*file.parts[:depth])

@@ -1,4 +1,4 @@
-"""Where a project is found, and that every process of a run finds the same one."""
+"""How a project is found, and that every process of a run finds the same one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.environments import local
 
 @pytest.fixture
 def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """A project, and one within it."""
+    """A project with another one inside."""
     for name in places.NAMED:
         monkeypatch.delenv(name, raising=False)
     outer, inner = tmp_path, tmp_path / "some" / "inner"
@@ -30,7 +30,7 @@ def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pat
     return outer, inner
 
 
-def test_the_nearest_project_upwards_counts_and_a_named_one_before_it(
+def test_the_nearest_project_upwards_is_used_unless_one_is_named(
     projects: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outer, inner = projects
@@ -45,9 +45,7 @@ def test_the_nearest_project_upwards_counts_and_a_named_one_before_it(
         places.project()
 
 
-def test_what_a_project_has_stands_over_what_is_shipped(
-    projects: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_projects_files_override_shipped_ones(projects: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     _, inner = projects
     monkeypatch.chdir(inner)
     shipped = (places.ROOT / "notebooks" / "rollback.ipynb").read_text()
@@ -63,10 +61,10 @@ def test_what_a_project_has_stands_over_what_is_shipped(
     (inner / "params" / "dialects").mkdir()
     (inner / "params" / "dialects" / "own.yaml").write_text(
         "about: ours, with what the library writes\nlike: library\nlines:\n"
-        "  - {event: released, anchor: gave it back, samples: [{line: he gave it back}]}\n"
+        "  - {event: released, anchor: gave it back, samples: [{line: a1 gave it back}]}\n"
     )
-    assert load_dialects(["own", "a1"]).found("he gave it back")
-    with pytest.raises(UserError, match=r"schedule\.yaml is not there, so nothing is planned"):
+    assert load_dialects(["own", "a1"]).found("a1 gave it back")
+    with pytest.raises(UserError, match=r"schedule\.yaml does not exist, so nothing is scheduled"):
         load_schedule()
 
 
@@ -79,7 +77,7 @@ def test_a_process_in_another_folder_sees_the_same_places(
     monkeypatch.setenv("RUNBOOK_OUTPUTS", "gs://bucket/prefix")
     code = "from lib import places; print(places.home(), places.outputs(), places.environments(), sep='|')"
     environ = {**os.environ, **places.handed_down(), "PYTHONPATH": str(places.ROOT)}
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], cwd="/", env=environ, capture_output=True, text=True, check=True
     )
-    assert told.stdout.strip() == f"{inner / 'state'}|gs://bucket/prefix|{inner / 'params' / 'environments'}"
+    assert done.stdout.strip() == f"{inner / 'state'}|gs://bucket/prefix|{inner / 'params' / 'environments'}"

@@ -1,4 +1,4 @@
-"""The package as others install it: outside of any checkout, in a folder of one's own."""
+"""The installed package, outside any checkout, in a user's own folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project that has one environment, which is not called local, and nothing else."""
+    """A project with one environment, not named local, and nothing else."""
     folder = tmp_path / "project"
     environments = folder / "params" / "environments"
     environments.mkdir(parents=True)
@@ -60,10 +60,10 @@ def test_a_project_anywhere_has_the_shipped_runbooks_and_keeps_its_own_state(
         assert done.returncode == 0, done.stderr
 
     ran = installed.call("runbook", "run", "day1_monitoring", "--json", cwd=below)
-    told = json.loads(ran.stdout)
-    assert told["status"] == "completed", ran.stderr
-    assert Path(told["report"]).is_relative_to(project / "outputs" / "shop" / "day1_monitoring")
-    [consolidations] = [check for check in told["checks"] if check["id"] == "consolidations"]
+    answer = json.loads(ran.stdout)
+    assert answer["status"] == "completed", ran.stderr
+    assert Path(answer["report"]).is_relative_to(project / "outputs" / "shop" / "day1_monitoring")
+    [consolidations] = [check for check in answer["checks"] if check["id"] == "consolidations"]
     assert (consolidations["verdict"], consolidations["summary"]) == ("PASS", "1 completed")
     assert (project / ".runbook").is_dir()
     path = stand_in_for_jupyterlab(tmp_path / "path")
@@ -79,8 +79,8 @@ def test_a_project_anywhere_has_the_shipped_runbooks_and_keeps_its_own_state(
 
 
 @pytest.mark.long
-def test_a_table_of_any_kind_has_its_first_verdict_in_five_minutes(wheel: Path, tmp_path: Path) -> None:
-    """A race of MERGEs without the library is found, repaired, and the repair undone."""
+def test_any_table_gets_its_first_verdict_in_minutes(wheel: Path, tmp_path: Path) -> None:
+    """A race of MERGEs without the library is found and repaired, and the repair is undone."""
     installed, shop = with_all_packages(tmp_path / "environment", wheel), tmp_path / "shop"
     file, day = as_csv(tmp_path / "orders.csv", orders()), str(LAST_DAY)
 
@@ -89,8 +89,8 @@ def test_a_table_of_any_kind_has_its_first_verdict_in_five_minutes(wheel: Path, 
         assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    said = call("init", "shop", "--from", str(file), "--table", "shop.orders", "--yes")
-    assert "PASS     day1_monitoring" in said
+    output = call("init", "shop", "--from", str(file), "--table", "shop.orders", "--yes")
+    assert "PASS     day1_monitoring" in output
     race(shop / ".runbook" / "warehouse.duckdb", day)
     call("run", "duplicate_diagnosis", "-p", f"date={day}", code=1)
     planned = call("repair", "plan", "--date", day, code=0)
@@ -108,7 +108,7 @@ def test_a_table_of_any_kind_has_its_first_verdict_in_five_minutes(wheel: Path, 
 
 
 def race(warehouse: Path, day: str) -> None:
-    """Two transactions insert the same new rows, as MERGEs do that do not know of each other."""
+    """Insert the same new rows in two transactions, as unfenced MERGEs do."""
     with duckdb.connect(str(warehouse)) as connection:
         rivals = [connection.cursor() for _ in range(2)]
         for rival in rivals:
@@ -123,7 +123,7 @@ def race(warehouse: Path, day: str) -> None:
             rival.execute("COMMIT")
 
 
-def test_without_a_project_it_shows_and_keeps_nothing(wheel: Path, tmp_path: Path) -> None:
+def test_without_a_project_nothing_is_shown_or_written(wheel: Path, tmp_path: Path) -> None:
     installed = with_the_core_alone(tmp_path / "environment", wheel)
     (tmp_path / "empty").mkdir()
     assert names(installed, tmp_path / "empty") == SHIPPED
@@ -163,5 +163,5 @@ def test_the_core_alone_consolidates_and_names_the_extra_for_the_rest(
     ):
         refused = installed.call("runbook", *words, cwd=project)
         [name, *_] = words
-        said = needed.replace("[runbooks]", f"[runbooks,{name}]") if name in ("lab", "mcp") else needed
-        assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", said), words
+        expected = needed.replace("[runbooks]", f"[runbooks,{name}]") if name in ("lab", "mcp") else needed
+        assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", expected), words

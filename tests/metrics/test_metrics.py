@@ -116,7 +116,7 @@ def test_a_file_for_the_collector_is_replaced_whole(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.prom": b"two"}
     with pytest.raises(UserError, match=r"\.prom"):
         write_textfile(tmp_path / "a.txt", b"")
-    with pytest.raises(UserError, match=r"no/a.prom' cannot be written: No such file or directory; name a file"):
+    with pytest.raises(UserError, match=r"no/a.prom' cannot be written: No such file or directory; give a file"):
         write_textfile(tmp_path / "no" / "a.prom", b"")
 
 

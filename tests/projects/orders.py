@@ -1,4 +1,4 @@
-"""Orders of a shop: a table that has nothing to do with the one that this library was written for."""
+"""A shop's orders: a table unrelated to the one for which this library was first written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STATES = ("NEW", "PAID", "SHIPPED")
 
 
 def orders(days: int = 30, *, seed: int = 7) -> list[dict[str, Any]]:
-    """Some thirty orders a day of one to three articles each."""
+    """Return about thirty orders a day, of one to three articles each."""
     generator = random.Random(seed)
     rows = []
     for day in (LAST_DAY - timedelta(days=before) for before in reversed(range(days))):
@@ -41,10 +41,10 @@ def orders(days: int = 30, *, seed: int = 7) -> list[dict[str, Any]]:
 
 
 def without_dates(rows: Sequence[dict[str, Any]], written: str) -> list[dict[str, Any]]:
-    """The rows with a moment of their order, written so, instead of their date; and no other moment.
+    """Return the rows with the time of the order, in this format, instead of the date, and with no other time.
 
     Args:
-        written: A format of ``strftime``, with a zone or without.
+        written: A format of ``strftime``, with or without a zone.
     """
     left = ("order_date", "updated_at")
     moments = (datetime.fromisoformat(row["updated_at"]) for row in rows)
@@ -55,7 +55,7 @@ def without_dates(rows: Sequence[dict[str, Any]], written: str) -> list[dict[str
 
 
 def as_csv(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
-    """The rows as a file of commas."""
+    """Write the rows as CSV."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -64,13 +64,13 @@ def as_csv(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
 
 
 def as_json_lines(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
-    """The same as JSON lines."""
+    """Write the rows as JSON lines."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
 def as_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
-    """The same, with moments as such: with a zone of UTC, or without one."""
+    """Write the rows as Parquet, with times as timestamps in UTC or without a zone."""
     table = pyarrow.Table.from_pylist(
         [{**row, "ordered_at": datetime.fromisoformat(row["ordered_at"])} for row in rows]
     )

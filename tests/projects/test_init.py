@@ -1,4 +1,4 @@
-"""`runbook init`: guesses with their evidence, a project with a first verdict, and one line for what is wrong."""
+"""`runbook init`: guesses with evidence, a project with a first verdict, and one-line errors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Init = Callable[..., "CompletedProcess[str]"]
 
 @pytest.fixture
 def init(tmp_path: Path) -> Init:
-    """Call `runbook init` for ``shop`` below a folder of its own, without a terminal."""
+    """Call `runbook init` for ``shop`` in a new folder, without a terminal."""
     places = {name: value for name, value in os.environ.items() if not name.startswith("RUNBOOK_")}
 
     def call(*words: object, folder: str = "shop") -> CompletedProcess[str]:
@@ -71,7 +71,7 @@ def test_a_file_becomes_a_project_with_a_first_verdict(init: Init, tmp_path: Pat
 
     again = init("--from", file, "--table", "shop.orders", "--yes")
     assert again.returncode == 2
-    assert "local.yaml is already there; name another environment (--env NAME) or another folder" in again.stderr
+    assert "local.yaml already exists; choose another environment (--env NAME) or another folder" in again.stderr
     moments = without_dates(rows[-60:], "%Y-%m-%d %H:%M:%S+00:00")
     second = as_json_lines(tmp_path / "returns.jsonl", moments)
     words = ("--table", "shop.returns", "--key", "order_id,sku", "--date", "ordered_at", "--timezone", _TOKYO)
@@ -81,7 +81,7 @@ def test_a_file_becomes_a_project_with_a_first_verdict(init: Init, tmp_path: Pat
     returns = load_environment("returns")
     assert (returns.quality, returns.table_spec.date_type) == ("quality_returns.yaml", "TIMESTAMP")
     days = [datetime.fromisoformat(row["ordered_at"]).astimezone(ZoneInfo(_TOKYO)).date() for row in moments]
-    assert f"of {max(days)} {days.count(max(days))} staged" in beside.stdout
+    assert f"{max(days)}: {days.count(max(days))} staged" in beside.stdout
     uncomment_the_example(tmp_path / "shop" / "params" / "dialects" / "services_returns.yaml")
     assert load_dialects(load_environment("returns").dialects).found("merge finished: 3 rows in 2 ms (batch=b)")
     assert {path.name for path in (tmp_path / "shop" / "params").iterdir()} == {
@@ -91,31 +91,31 @@ def test_a_file_becomes_a_project_with_a_first_verdict(init: Init, tmp_path: Pat
 
 
 def uncomment_the_example(dialect: Path) -> None:
-    """As its owner would, who then has a line of their own."""
+    """Add a line to a file, as its owner would."""
     head, _, example = dialect.read_text().partition("lines: []\n")
     dialect.write_text(f"{head}lines:\n{example.replace('#  ', '  ').replace('#    ', '    ')}")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
-        ((), "--table: name the table that batches are merged into, SCHEMA.TABLE"),
-        (("--table", "shop.orders"), "--date: name the column with the date that a row belongs to; order_date fits"),
+        ((), "--table: give the table that batches are merged into, SCHEMA.TABLE"),
+        (("--table", "shop.orders"), "--date: give the column with a row's date; order_date fits"),
         (("--table", "shop.orders", "--key", "order", "--yes"), "there is no column for --key 'order'; did you mean"),
         (
             ("--table", "shop.orders", "--date", "sku", "--yes"),
-            "--date: sku is not one DATE, TIMESTAMP or DATETIME column",
+            "--date: must be one DATE, TIMESTAMP or DATETIME column",
         ),
         (("--table", "orders", "--yes"), "orders"),
         (("--table", "shop.orders", "--active", "quantity", "--yes"), "active_column: quantity must be a BOOL"),
         (("--table", "shop.orders", "--timezone", "Berlin", "--yes"), "Berlin"),
-        (("--table", "shop.orders", "--env", "../x", "--yes"), "--env '../x': write a letter"),
+        (("--table", "shop.orders", "--env", "../x", "--yes"), "--env '../x': use a letter"),
     ],
 )
-def test_what_cannot_be_guessed_is_one_line(init: Init, tmp_path: Path, words: Sequence[str], said: str) -> None:
+def test_a_failed_guess_is_one_line(init: Init, tmp_path: Path, words: Sequence[str], expected: str) -> None:
     refused = init("--from", as_csv(tmp_path / "orders.csv", orders(3)), *words)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert said in refused.stderr
+    assert expected in refused.stderr
     assert not (tmp_path / "shop").exists()
 
 
@@ -128,15 +128,15 @@ def test_a_column_that_cannot_be_staged_is_refused_before_anything_is_written(in
     assert not (tmp_path / "shop").exists()
 
 
-def test_rows_that_share_a_key_are_counted_and_no_key_is_made_up(init: Init, tmp_path: Path) -> None:
+def test_rows_with_the_same_key_are_counted_and_no_key_is_invented(init: Init, tmp_path: Path) -> None:
     rows = orders(3)
     file = as_csv(tmp_path / "orders.csv", [*rows, *rows[:5]])
     refused = init("--from", file, "--table", "shop.orders", "--yes")
     assert refused.returncode == 2
-    assert "tell the" in refused.stderr
+    assert "columns is unique within a date" in refused.stderr
     taken = init("--from", file, "--table", "shop.orders", "--key", "order_id,sku", "--yes")
     assert taken.returncode == 0, taken.stderr
-    assert f"{len(rows):,} keys in {len(rows) + 5:,} rows: 5 rows have the key of another one" in taken.stdout
+    assert f"{len(rows):,} keys in {len(rows) + 5:,} rows: 5 rows have the same key as another row" in taken.stdout
 
 
 def test_at_a_terminal_it_asks_and_shows_why(tmp_path: Path) -> None:
@@ -146,11 +146,11 @@ def test_at_a_terminal_it_asks_and_shows_why(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lib.cli", "init", str(tmp_path / "shop"), "--from", str(file)]
     with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, env=places, text=True) as process:
         os.write(ours, b"\nshop.orders\n\n\n-\n\n")
-        said, _ = process.communicate()
+        output, _ = process.communicate()
     os.close(ours)
     os.close(theirs)
-    assert process.returncode == 0, said
-    assert "Columns that tell the rows of one date apart: order_id,sku (unique within a date" in said
+    assert process.returncode == 0, output
+    assert "Columns that identify a row within its date: order_id,sku (unique within a date" in output
     assert "active_column: ''" in (tmp_path / "shop" / "params" / "environments" / "local.yaml").read_text()
 
 
@@ -158,7 +158,7 @@ def test_a_csv_file_keeps_its_ids_and_finds_its_types(tmp_path: Path) -> None:
     sample = sample_of_file(as_csv(tmp_path / "orders.csv", orders(2)))
     assert {column.name: column.type for column in sample.columns} == {
         "order_id": "INT64",
-        "sku": "STRING",  # it has zeros in front
+        "sku": "STRING",  # it has leading zeros
         "order_date": "DATE",
         "quantity": "INT64",
         "amount": "FLOAT64",
@@ -166,7 +166,7 @@ def test_a_csv_file_keeps_its_ids_and_finds_its_types(tmp_path: Path) -> None:
         "is_active": "BOOL",
         "updated_at": "TIMESTAMP",
     }
-    assert len(sample.rows.at([])) == 0  # a file of one date has no rows of earlier ones
+    assert len(sample.rows.at([])) == 0  # a file with one date has no earlier rows
 
 
 @pytest.mark.parametrize("as_file", [as_csv, as_json_lines, as_parquet])
@@ -178,7 +178,7 @@ def test_a_csv_file_keeps_its_ids_and_finds_its_types(tmp_path: Path) -> None:
         ("%Y-%m-%dT%H:%M:%S", "DATETIME", _TOKYO, "10 dates from 2026-11-19 to 2026-11-28"),
     ],
 )
-def test_without_a_date_column_a_moment_says_of_which_date_a_row_is(
+def test_without_a_date_column_a_time_gives_a_rows_date(
     tmp_path: Path, as_file: Callable[..., Path], written: str, type_: str, zone: str, dates: str
 ) -> None:
     suffix = as_file.__name__.removeprefix("as_").replace("json_lines", "jsonl")
@@ -201,7 +201,7 @@ def test_without_a_date_column_a_moment_says_of_which_date_a_row_is(
         (("updated_at",), None),
     ],
 )
-def test_a_time_of_updates_is_never_guessed_as_the_date(names: Sequence[str], likeliest: str | None) -> None:
+def test_an_update_time_is_never_guessed_as_the_date(names: Sequence[str], likeliest: str | None) -> None:
     columns = [Column("id", "INT64"), *(Column(name, "TIMESTAMP") for name in names)]
     rows = [{"id": number, **dict.fromkeys(names, "2026-11-01T12:00:00Z")} for number in range(3)]
     sample = Sample("rows", tuple(columns), by_columns(rows, ["id", *names]))
@@ -254,7 +254,7 @@ def test_a_guessed_key_is_unique_and_no_smaller_one_is(values: list[tuple[int, .
         ("DATE", ["10-24", "10-25", "10-25", "10-26"], "2026-10-25", 2),
     ],
 )
-def test_of_a_table_the_newest_day_of_the_zone_is_read(
+def test_the_newest_day_in_the_zone_is_read_from_a_table(
     tmp_path: Path, type_: str, values: list[str], day: str, rows: int
 ) -> None:
     warehouse, table = DuckdbWarehouse(tmp_path / "warehouse.duckdb"), TableName("shop", "orders")

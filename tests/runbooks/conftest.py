@@ -1,4 +1,4 @@
-"""What several tests of runbooks need."""
+"""Shared by several tests of runbooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real web server in the place of those that messages are posted to."""
+"""A real web server in place of notification services."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Inbox:
-    """A web server that takes whatever is posted to it, or answers as it is told."""
+    """A web server that accepts every message posted to it, or gives a configured answer."""
 
     def __init__(self) -> None:
         self.posted: list[Any] = []

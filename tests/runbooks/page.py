@@ -1,4 +1,4 @@
-"""What a browser would make of a page."""
+"""A page as parsed by a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runbooks there are."""
+"""The catalogue of runbooks."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_every_notebook_is_a_runbook() -> None:
     assert [runbook.path for runbook in runbooks(NOTEBOOKS)] == sorted(NOTEBOOKS.glob("*.ipynb"))
 
 
-def test_unknown_name_is_refused_with_the_nearest() -> None:
+def test_unknown_name_is_refused_with_the_closest_one() -> None:
     with pytest.raises(UserError, match=r"no runbook 'helthy'; did you mean healthy\?"):
         find_runbook("helthy", NOTEBOOKS)
     with pytest.raises(UserError, match="no runbook"):
@@ -61,7 +61,7 @@ NOT_IN_SCHEMA = {
 def test_damaged_notebook_is_one_clear_line_and_leaves_no_record(tmp_path: Path, content: str) -> None:
     path = tmp_path / "damaged.ipynb"
     path.write_text(content, encoding="utf-8", errors="surrogateescape")
-    with pytest.raises(UserError, match=r"damaged.ipynb is (not a notebook|a notebook for 'R')") as raised:
+    with pytest.raises(UserError, match=r"damaged.ipynb is (not a notebook|a notebook in 'R')") as raised:
         execute(Runbook(path), archive=Archive(tmp_path / "outputs"))
     assert "\n" not in str(raised.value)
     assert list(tmp_path.iterdir()) == [path]

@@ -49,7 +49,7 @@ sys.exit(run.exit_code)
 
 
 def with_head(name: str, folder: Path) -> Path:
-    """The folder, with the notebook in it, a head below its title."""
+    """Return the folder of the notebook, with a head cell below its title."""
     notebook = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())
     of_frame = frame.notebook("any", "Any?")["cells"]
     notebook["cells"].insert(1, next(cell for cell in of_frame if cell["id"] == CELL))
@@ -74,7 +74,7 @@ def start_elsewhere(name: str, tmp_path: Path, folder: str = "") -> subprocess.P
 
 
 def start_and_await_cell(name: str, tmp_path: Path) -> subprocess.Popen[str]:
-    """Start a run of a notebook that says through a named pipe that its cell runs."""
+    """Start a run of a notebook that signals through a named pipe that its cell runs."""
     os.mkfifo(tmp_path / "ready")
     pipe = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
     runner = start_elsewhere(name, tmp_path, str(tmp_path))
@@ -91,7 +91,7 @@ def only_run(tmp_path: Path) -> Run:
 
 
 def living(tmp_path: Path) -> list[int]:
-    """The kernel and its child, as far as they still live."""
+    """Return the kernel and its child if they are alive."""
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
 
@@ -109,7 +109,7 @@ def living(tmp_path: Path) -> list[int]:
         ("refuses", RunStatus.FAILED, Verdict.UNKNOWN, 2, "names no lock"),
         ("fails_in_group", RunStatus.FAILED, Verdict.UNKNOWN, 3, GROUP_HEADLINE),
         ("half_a_pair", RunStatus.FAILED, Verdict.UNKNOWN, 3, "ValueError in step-pair: half a pair: ?"),
-        ("early_exit", RunStatus.FAILED, Verdict.UNKNOWN, 3, "Left before its end by SystemExit in step-exit"),
+        ("early_exit", RunStatus.FAILED, Verdict.UNKNOWN, 3, "Ended early by SystemExit in step-exit"),
         ("dies", RunStatus.KERNEL_DIED, Verdict.UNKNOWN, 3, "The kernel died"),
         ("dies_publishing", RunStatus.KERNEL_DIED, Verdict.UNKNOWN, 3, "The kernel died"),
         ("loses_output", RunStatus.COMPLETED, Verdict.UNKNOWN, 3, "Output of the cells: 1 message from the kernel"),
@@ -163,11 +163,11 @@ def test_parameters_reach_the_notebook_and_the_record(tmp_path: Path) -> None:
     assert run.record.given == ("game_date", "limit", "players")
 
 
-def test_error_tells_where_and_why(tmp_path: Path) -> None:
+def test_error_shows_where_and_why(tmp_path: Path) -> None:
     record = run_here("cell_error", tmp_path).record
     assert record.error
     assert (record.error.cell, record.error.name) == ("step-broken", "ValueError")
-    assert record.checks == ()  # those displayed before the error are not the run's
+    assert record.checks == ()  # conclusions displayed before the error do not count
     assert record.changed == (Change(action="repair", target="2026-01-17", what="3 rows removed"),)
 
 
@@ -180,7 +180,7 @@ def test_error_tells_where_and_why(tmp_path: Path) -> None:
         ({}, "../local", "no environment"),
     ],
 )
-def test_bad_request_starts_and_leaves_nothing(
+def test_bad_input_starts_nothing_and_leaves_nothing(
     tmp_path: Path, parameters: dict[str, object], environment: str, message: str
 ) -> None:
     archive = Archive(tmp_path / "outputs")
@@ -190,7 +190,7 @@ def test_bad_request_starts_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_stops_in_good_order(tmp_path: Path, number: signal.Signals) -> None:
+def test_signal_stops_the_run_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     runner = start_and_await_cell("holds_lock", tmp_path)
     assert (tmp_path / "lock").exists()
     runner.send_signal(number)
@@ -212,7 +212,7 @@ def is_kernel(process: psutil.Process) -> bool:
         return False
 
 
-def test_kernel_killed_while_it_starts_is_told(tmp_path: Path) -> None:
+def test_kernel_killed_during_its_start_is_reported(tmp_path: Path) -> None:
     runner = start_elsewhere("healthy", tmp_path)
     kernels: list[psutil.Process] = []
     while not kernels and runner.poll() is None:
@@ -223,7 +223,7 @@ def test_kernel_killed_while_it_starts_is_told(tmp_path: Path) -> None:
     assert (runner.returncode, only_run(tmp_path).record.status) == (3, RunStatus.KERNEL_DIED)
 
 
-def test_kernel_that_takes_no_interrupt_is_killed(tmp_path: Path) -> None:
+def test_kernel_that_ignores_interrupts_is_killed(tmp_path: Path) -> None:
     runner = start_and_await_cell("stubborn", tmp_path)
     runner.terminate()
     runner.communicate(timeout=WAIT_SECONDS)
@@ -242,7 +242,7 @@ def test_killed_runner_is_shown_as_abandoned(tmp_path: Path) -> None:
     child.kill()
 
 
-def test_cell_out_of_time_is_interrupted(tmp_path: Path) -> None:
+def test_cell_over_its_time_limit_is_interrupted(tmp_path: Path) -> None:
     run = run_here("holds_lock", tmp_path, Limits(cell_seconds=3), folder=str(tmp_path))
     assert not (tmp_path / "lock").exists()
     assert living(tmp_path) == []
@@ -250,7 +250,7 @@ def test_cell_out_of_time_is_interrupted(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "outputs" / run.notebook).read_text())["cells"][-1]["outputs"] == []
 
 
-def test_run_out_of_time_starts_no_further_cell(tmp_path: Path) -> None:
+def test_run_over_its_time_limit_starts_no_further_cell(tmp_path: Path) -> None:
     run = run_here("healthy", tmp_path, Limits(run_seconds=0))
     assert (run.record.status, run.record.verdict) == (RunStatus.TIMED_OUT, Verdict.UNKNOWN)
 

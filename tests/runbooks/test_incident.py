@@ -1,4 +1,4 @@
-"""The incident report: all that is known in two files, hostile text inert, no secret, no source silently missing."""
+"""The incident report: all that is known in two files, hostile text inert, no secrets, no source silently missing."""
 
 import json
 import logging
@@ -49,7 +49,7 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 
 
 def filed(archive: Archive, verdict: Verdict, summary: str, minutes: float, runbook: str = "day1_monitoring") -> Run:
-    """A run that ended that many minutes ago."""
+    """Archive a run that ended this many minutes ago."""
     at = NOW - timedelta(minutes=minutes)
     record = RunRecord(
         run_id="",
@@ -76,7 +76,7 @@ def log(home: Path, message: str, minutes: float, severity: str = "DEFAULT") -> 
     append_entries(home, entry.service, [entry])
 
 
-def test_both_files_tell_what_happened_what_was_done_and_what_is_open(platform: Platform, tmp_path: Path) -> None:
+def test_both_files_show_what_happened_what_was_changed_and_what_is_open(platform: Platform, tmp_path: Path) -> None:
     archive = Archive(tmp_path / "outputs")
     filed(archive, Verdict.FAIL, "5 keys of 587", 30)
     filed(archive, Verdict.WARN, "1 key is left", 10)
@@ -100,11 +100,11 @@ def test_both_files_tell_what_happened_what_was_done_and_what_is_open(platform: 
             "UTC)",
         ):
             assert part in content
-        assert "Repair: 5 keys" not in content  # the newest run says what is open
+        assert "Repair: 5 keys" not in content  # the newest run decides what is open
         assert "long ago" not in content
 
 
-def test_the_timelines_of_the_runs_are_drawn_again_each_once(platform: Platform, tmp_path: Path) -> None:
+def test_the_timelines_of_the_runs_are_redrawn_each_once(platform: Platform, tmp_path: Path) -> None:
     archive = Archive(tmp_path / "outputs")
     first = Timeline("b1 overlapped b2", "UTC", NOW, NOW + timedelta(seconds=2), (Lane(EVIL[:80]),), ())
     second = replace(first, finding=f"b3 failed {LEAK}")
@@ -154,30 +154,30 @@ def test_text_in_markdown_stays_that_text(text: str) -> None:
     assert set(shown.tags) <= {"ul", "li"}
 
 
-def test_unreadable_source_is_named_and_the_rest_is_told(platform: Platform, tmp_path: Path) -> None:
+def test_unreadable_source_is_named_and_the_rest_is_shown(platform: Platform, tmp_path: Path) -> None:
     archive = Archive(tmp_path / "outputs")
     filed(archive, Verdict.FAIL, "5 keys", 5)
     log_path(tmp_path / "state", "prediction-coordinator").mkdir(parents=True)
     incident = gather(platform, archive)
     assert "logs" in incident.unread
     page, text = map(Path, write_incident(incident, archive, tmp_path / "reports"))
-    assert "Could not look at the logs" in Page(page.read_text(encoding="utf-8")).text
+    assert "The logs could not be read" in Page(page.read_text(encoding="utf-8")).text
     markdown = text.read_text(encoding="utf-8")
-    assert "**Could not look** at the logs" in markdown
-    assert "None was logged" not in markdown
+    assert "**Could not read** the logs" in markdown
+    assert "None were logged" not in markdown
     assert "Error lines" not in markdown
 
 
-def test_chosen_runs_are_told_and_unknown_ones_refused(platform: Platform, tmp_path: Path) -> None:
+def test_chosen_runs_are_shown_and_unknown_ones_refused(platform: Platform, tmp_path: Path) -> None:
     archive = Archive(tmp_path / "outputs")
     old = filed(archive, Verdict.FAIL, "5 keys", 60 * 72)
     filed(archive, Verdict.PASS, "none", 5)
     incident = gather(platform, archive, [old.record.run_id])
     assert [run.record.run_id for run in incident.runs] == [old.record.run_id]
     assert incident.since == old.record.started_at - timedelta(hours=24)
-    with pytest.raises(UserError, match=r"no run '20260101T000000Z-0000' that has ended"):
+    with pytest.raises(UserError, match=r"no ended run '20260101T000000Z-0000'"):
         gather(platform, archive, ["20260101T000000Z-0000"])
-    with pytest.raises(UserError, match="there is no time"):
+    with pytest.raises(UserError, match="is empty; check --since"):
         gather(platform, archive, since=NOW, until=NOW - timedelta(hours=1))
 
 

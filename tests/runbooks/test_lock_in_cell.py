@@ -1,4 +1,4 @@
-"""A run that is stopped while a cell works under the consolidation lock."""
+"""A run that is stopped while a cell holds the consolidation lock."""
 
 import os
 import select
@@ -47,7 +47,7 @@ def start_and_await_query(tmp_path: Path, run_seconds: float = 600) -> subproces
 
 
 def ended(tmp_path: Path, runner: subprocess.Popen[bytes]) -> Run:
-    """The run, once nothing of it is left running."""
+    """Return the run, once none of its processes is left."""
     assert runner.wait(timeout=WAIT_SECONDS) == 3
     kernel = int((tmp_path / "pids").read_text())
     assert not psutil.pid_exists(kernel)

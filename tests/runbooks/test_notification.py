@@ -1,4 +1,4 @@
-"""People are told of a turn for the worse and of the recovery, by real clients, and never at a run's cost."""
+"""People are notified when a verdict gets worse and when it recovers, by real clients and at no cost to the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lib.archive.record import Origin, RunRecord, RunStatus
 from lib.environment import Channel, load_environment, redactor_of
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
-from lib.runbooks.notification import Message, is_told, notified, question_key, send
+from lib.runbooks.notification import Message, needs_notice, notified, question_key, send
 from lib.runbooks.notification_delivery import refusal
 from lib.runbooks.stop import Limits
 from lib.verdict.verdict import Verdict
@@ -29,7 +29,7 @@ from tests.environments import NEEDED_SETTINGS
 from tests.runbooks.inbox import Inbox
 from tests.warm import warm_kernels
 
-# Apprise looks at attachments with it, which we never send.
+# Apprise uses it for attachments, which we never send.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
@@ -42,8 +42,8 @@ VERDICTS = st.sampled_from(Verdict)
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: Inbox) -> Archive:
-    """An environment whose channel is the inbox, and another that is down."""
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: Inbox) -> Archive:
+    """An environment with the inbox as a channel, and another channel that is down."""
     (tmp_path / "environments").mkdir()
     settings = {
         **NEEDED_SETTINGS,
@@ -66,7 +66,7 @@ def run(name: str, archive: Archive, limits: Limits | None = None) -> Run:
 
 
 def file_earlier(found: Run, archive: Archive, name: str) -> None:
-    """File the run as one of that runbook, as it runs by default, an hour earlier."""
+    """Archive the run as one of this runbook, with default parameters, an hour earlier."""
     parameters = {each.name: each.default for each in find_runbook(name, NOTEBOOKS).parameters}
     if "environment" in parameters:
         parameters["environment"] = "noisy"
@@ -75,30 +75,30 @@ def file_earlier(found: Run, archive: Archive, name: str) -> None:
     archive.begin(earlier)
 
 
-@pytest.mark.parametrize(("parameters", "is_told_of"), [({"plan": "x", "reason": ""}, False), ({"days": 7}, True)])
-def test_a_mistyped_approval_pages_nobody(
-    told: Archive, inbox: Inbox, parameters: dict[str, object], is_told_of: bool
+@pytest.mark.parametrize(("parameters", "is_notified"), [({"plan": "x", "reason": ""}, False), ({"days": 7}, True)])
+def test_a_mistyped_approval_notifies_nobody(
+    archive: Archive, inbox: Inbox, parameters: dict[str, object], is_notified: bool
 ) -> None:
-    ended = replace(run("healthy", told).record, parameters=parameters, verdict=Verdict.UNKNOWN)
+    ended = replace(run("healthy", archive).record, parameters=parameters, verdict=Verdict.UNKNOWN)
     refused = Run("local/healthy/x", replace(ended, refused=True))
     settings = load_environment("noisy").notifications
-    notified(refused, told, settings, redactor_of(load_environment("noisy")))
-    assert bool(inbox.posted) is is_told_of
+    notified(refused, archive, settings, redactor_of(load_environment("noisy")))
+    assert bool(inbox.posted) is is_notified
 
 
 @given(VERDICTS, VERDICTS, st.sampled_from(["WARN", "UNKNOWN", "FAIL"]))
-def test_a_channel_hears_of_what_gets_worse_and_of_its_end(before: Verdict, now: Verdict, minimum: str) -> None:
+def test_a_channel_is_notified_when_it_gets_worse_and_when_it_ends(before: Verdict, now: Verdict, minimum: str) -> None:
     channel = Channel("X", minimum)  # type: ignore[arg-type]
     least = Verdict(minimum).badness
-    assert not is_told(channel, now, now)
-    assert is_told(channel, before, Verdict.PASS) is (before.badness >= least)
+    assert not needs_notice(channel, now, now)
+    assert needs_notice(channel, before, Verdict.PASS) is (before.badness >= least)
     if now.badness > before.badness:
-        assert is_told(channel, before, now) is (now.badness >= least)
+        assert needs_notice(channel, before, now) is (now.badness >= least)
 
 
-def test_worse_is_told_once(told: Archive, inbox: Inbox) -> None:
-    first = run("broken_rule", told)
-    assert first.record.notifications[0] == "told INBOX_URL"
+def test_a_worse_verdict_is_notified_once(archive: Archive, inbox: Inbox) -> None:
+    first = run("broken_rule", archive)
+    assert first.record.notifications[0] == "notified INBOX_URL"
     assert first.record.notifications[1].startswith("could not notify DOWN_URL: ")
     assert first.exit_code == 1
     [message] = inbox.posted
@@ -106,53 +106,53 @@ def test_worse_is_told_once(told: Archive, inbox: Inbox) -> None:
     for part in ("5 keys of 587", "Next: Repair them"):
         assert part in message["message"]
     assert f"https://reports.example/runs/noisy/broken_rule/{first.record.run_id}/report.html" in message["message"]
-    assert "could not notify DOWN_URL" in told.store.read(first.report).decode()
-    assert [name for name in told.store.names() if b"CANARY" in told.store.read(name)] == []
+    assert "could not notify DOWN_URL" in archive.store.read(first.report).decode()
+    assert [name for name in archive.store.names() if b"CANARY" in archive.store.read(name)] == []
 
-    assert run("broken_rule", told).record.notifications == ()
+    assert run("broken_rule", archive).record.notifications == ()
     assert len(inbox.posted) == 1
 
 
-def test_recovery_is_told(told: Archive, inbox: Inbox) -> None:
-    file_earlier(run("broken_rule", told), told, "warns")
-    found = run("warns", told)
-    # A WARN is the end of it for whoever hears of FAIL only, and not for others.
+def test_recovery_is_notified(archive: Archive, inbox: Inbox) -> None:
+    file_earlier(run("broken_rule", archive), archive, "warns")
+    found = run("warns", archive)
+    # WARN is a recovery for channels that are notified only of FAIL, but not for others.
     assert [line.split(":")[0] for line in found.record.notifications] == ["could not notify DOWN_URL"]
-    file_earlier(found, told, "healthy")
-    assert run("healthy", told).record.notifications == ("told INBOX_URL",)
+    file_earlier(found, archive, "healthy")
+    assert run("healthy", archive).record.notifications == ("notified INBOX_URL",)
     assert inbox.posted[-1]["title"] == "PASS: All is well (noisy), recovered from WARN"
 
 
-def test_an_entry_of_the_schedule_asks_one_question_each_day(told: Archive, inbox: Inbox) -> None:
-    found = run("broken_rule", told).record
+def test_a_schedule_entry_asks_the_same_question_each_day(archive: Archive, inbox: Inbox) -> None:
+    found = run("broken_rule", archive).record
     first = replace(found, parameters={"game_date": "2026-01-16"}, origin=Origin(schedule="daily"))
     second = replace(first, parameters={"game_date": "2026-01-17"}, started_at=found.started_at + timedelta(days=1))
     by_hand = replace(second, origin=Origin())
-    told.begin(first)
+    archive.begin(first)
     noisy = load_environment("noisy")
     del inbox.posted[:]
     for record, messages in ((second, 0), (by_hand, 1)):
-        notified(Run("noisy/broken_rule/x", record), told, noisy.notifications, redactor_of(noisy))
+        notified(Run("noisy/broken_rule/x", record), archive, noisy.notifications, redactor_of(noisy))
         assert len(inbox.posted) == messages
 
 
-def test_run_without_a_verdict_is_told_as_unknown(told: Archive, inbox: Inbox) -> None:
-    found = run("healthy", told, Limits(run_seconds=0))
+def test_run_without_a_verdict_is_notified_as_unknown(archive: Archive, inbox: Inbox) -> None:
+    found = run("healthy", archive, Limits(run_seconds=0))
     assert found.record.status is RunStatus.TIMED_OUT
     assert inbox.posted[0]["title"].startswith("UNKNOWN: ")
 
 
-def test_killed_run_is_told_by_the_next_one(told: Archive, inbox: Inbox) -> None:
-    found = run("healthy", told)
+def test_killed_run_is_notified_by_the_next_one(archive: Archive, inbox: Inbox) -> None:
+    found = run("healthy", archive)
     lost = replace(found.record, status=RunStatus.RUNNING, verdict=None, finished_at=None, pid=2**22 + 1)
-    killed = told.begin(lost)
+    killed = archive.begin(lost)
     for _ in range(2):
-        run("no_verdict", told)
+        run("no_verdict", archive)
     titles = [message["title"] for message in inbox.posted]
     assert [title.split(" (")[0] for title in titles] == ["UNKNOWN: All is well", "UNKNOWN: no_verdict"]
-    again = next(each for each in told.runs() if each.place == killed.place)
+    again = next(each for each in archive.runs() if each.place == killed.place)
     assert isinstance(again, Run)
-    assert (again.record.status, again.record.notifications) == (RunStatus.ABANDONED, ("told INBOX_URL",))
+    assert (again.record.status, again.record.notifications) == (RunStatus.ABANDONED, ("notified INBOX_URL",))
 
 
 def test_channel_that_does_not_answer_is_not_waited_for(inbox: Inbox) -> None:
@@ -163,7 +163,7 @@ def test_channel_that_does_not_answer_is_not_waited_for(inbox: Inbox) -> None:
     inbox.hold.set()
     assert lines == (
         "could not notify SLOW: no answer within 0.3 s",
-        "could not notify BAD: its value is not an address that Apprise knows",
+        "could not notify BAD: its value is not an address that Apprise supports",
         "could not notify UNSET: the variable is not set",
     )
 
@@ -182,8 +182,8 @@ def test_hostile_text_stays_text_in_chats(inbox: Inbox, scheme: str, monkeypatch
         assert "<https://evil.example" not in sent
 
 
-def test_an_alert_has_one_name_from_the_first_failure_to_the_recovery(told: Archive) -> None:
-    run_ = run("healthy", told).record
+def test_an_alert_keeps_its_key_from_the_first_failure_to_the_recovery(archive: Archive) -> None:
+    run_ = run("healthy", archive).record
     failed = replace(
         run_, verdict=Verdict.FAIL, parameters={"game_date": "2026-01-17"}, origin=Origin(schedule="daily")
     )
@@ -199,17 +199,17 @@ def test_an_alert_has_one_name_from_the_first_failure_to_the_recovery(told: Arch
         replace(recovered, environment="another"),
         replace(recovered, runbook="another"),
     ]
-    told.begin(failed)
-    told.begin(by_hand)
-    key = question_key(failed, told)
-    assert [question_key(record, told) for record in (by_hand, recovered)] == [key, key]
-    assert len({key, *(question_key(record, told) for record in others)}) == 4
-    told.begin(recovered)
-    assert question_key(after(4, by_hand), told) != key
+    archive.begin(failed)
+    archive.begin(by_hand)
+    key = question_key(failed, archive)
+    assert [question_key(record, archive) for record in (by_hand, recovered)] == [key, key]
+    assert len({key, *(question_key(record, archive) for record in others)}) == 4
+    archive.begin(recovered)
+    assert question_key(after(4, by_hand), archive) != key
 
 
 def received_by_mail(message: Message) -> tuple[bytes, tuple[str, ...]]:
-    """Send the message to a real mail server; returns the mail and the lines of the sender."""
+    """Send the message to a real mail server; return the mail and the sender's lines."""
     received: list[bytes] = []
 
     class Handler:
@@ -233,7 +233,7 @@ def received_by_mail(message: Message) -> tuple[bytes, tuple[str, ...]]:
 
 def test_hostile_text_stays_text_in_mail() -> None:
     content, lines = received_by_mail(HOSTILE)
-    assert lines == ("told MAIL",)
+    assert lines == ("notified MAIL",)
     mail = message_from_bytes(content, policy=policy.default)
     html = mail.get_body(("html",))
     assert html is None or ("<script>" not in html.get_content() and "<img" not in html.get_content())

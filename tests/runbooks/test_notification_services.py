@@ -1,4 +1,4 @@
-"""Services that keep alerts get one key a question, and what did not take a message was not told."""
+"""Alerting services get one key per question, and a service that did not accept a message was not notified."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lib.runbooks.notification_delivery import refusal
 from lib.verdict.verdict import Verdict
 from tests.runbooks.inbox import Inbox
 
-# Apprise looks at attachments with it, which we never send.
+# Apprise uses it for attachments, which we never send.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 KEY = alert_key("production", "daily_quality", {"game_date": "2026-01-17"})
@@ -32,7 +32,7 @@ ADDRESSES = {
 
 @pytest.fixture
 def services(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> Inbox:
-    """The services that keep alerts, all at the inbox."""
+    """The alerting services, all with the inbox as their server."""
     from apprise.plugins import incidentio, jira, opsgenie, pagerduty, splunk
 
     url = f"http://{inbox.address}/alerts"
@@ -65,25 +65,25 @@ def test_a_recovery_resolves_the_alert_that_the_failure_opened(services: Inbox, 
 
 @pytest.mark.parametrize("service", ["json", *ADDRESSES])
 @pytest.mark.parametrize(
-    ("code", "sends_on_to", "body", "told"),
+    ("code", "sends_on_to", "body", "expected"),
     [
-        (302, "/sign-in", b"", "sends on to another address"),
-        (307, "/sign-in", b"", "sends on to another address"),
-        (200, "", SIGN_IN, "with a web page, such as one to sign in"),
+        (302, "/sign-in", b"", "redirects to another address"),
+        (307, "/sign-in", b"", "redirects to another address"),
+        (200, "", SIGN_IN, "a web page, such as a sign-in page"),
         (200, "", b'{"status": "failure", "success": false, "result": "no"}', ""),
         (500, "", b"", ""),
     ],
     ids=["redirect", "redirect of the message", "sign-in page", "refused with 200", "error"],
 )
-def test_what_did_not_take_the_message_was_not_told(
-    services: Inbox, service: str, code: int, sends_on_to: str, body: bytes, told: str
+def test_a_service_that_did_not_accept_the_message_was_not_notified(
+    services: Inbox, service: str, code: int, sends_on_to: str, body: bytes, expected: str
 ) -> None:
     services.answer, services.sends_on_to, services.body = code, sends_on_to, body
     address = ADDRESSES.get(service, f"json://{services.address}/?redirect=yes&x={{0}}").format("A" * 32)
     for is_over in (False, True):
         reason = refusal(address, "FAIL: a", "why", Verdict.FAIL, 5, KEY, is_over)
         assert reason, is_over
-        assert told in reason
+        assert expected in reason
     assert "a redirect was followed" not in services.posted
 
 

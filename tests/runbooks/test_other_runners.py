@@ -1,4 +1,4 @@
-"""The notebooks outside of our runner, by nbconvert, `jupyter execute`, papermill: the verdict comes first."""
+"""The notebooks in other runners (nbconvert, `jupyter execute`, papermill): the verdict comes first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lib.words.dates import resolve_game_date
 from tests import warm
 
 DATE = str(resolve_game_date("today", "America/New_York"))
-# `jupyter nbconvert` and `jupyter execute`; each runs all that it is given, one after the other.
+# `jupyter nbconvert` and `jupyter execute`; each runs all given notebooks in order.
 NBCONVERT = ("-m", "nbconvert", "--to", "notebook", "--inplace", "--execute")
 EXECUTE = ("-c", "from nbclient.cli import main; main()", "--inplace")
 PAPERMILL = ("-m", "papermill", "--no-progress-bar")
@@ -32,7 +32,7 @@ def call(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def notebooks(tmp_path: Path) -> Path:
-    """The runbooks, and a state in which a batch was consolidated today."""
+    """The runbooks, with a batch consolidated today."""
     folder = Path(shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks"))
     rows = tmp_path / "rows.csv"
     rows.write_text("prediction_id,game_id,player_lookup,system_id,current_points_line,predicted_points\na,g,p,s,1,2\n")
@@ -42,7 +42,7 @@ def notebooks(tmp_path: Path) -> Path:
 
 
 def displayed(notebook: Path) -> list[dict[str, Any]]:
-    """What each output of the first and of the last code cell holds."""
+    """Return the outputs of the first and the last code cell."""
     cells = [cell for cell in json.loads(notebook.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
     return [output["data"] for cell in (cells[0], cells[-1]) for output in cell["outputs"]]
 
@@ -73,14 +73,14 @@ Bad()"""
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "expected"),
     [
-        ("form()", "Stopped: '2026-02-30' is not a date"),  # and then the setup refuses it
+        ("form()", "Stopped: '2026-02-30' is not a date"),  # then the setup refuses it
         (SHOWN_BADLY, "Stopped by ValueError: no such picture"),
     ],
     ids=["refused", "shown-badly"],
 )
-def test_papermill_alone_shows_on_top_what_ended_the_run(tmp_path: Path, code: str, said: str) -> None:
+def test_papermill_alone_shows_the_error_on_top(tmp_path: Path, code: str, expected: str) -> None:
     notebook = frame.notebook("queue_depth", "Is the queue too deep?")
     (form,) = (cell for cell in notebook["cells"] if cell["id"] == "form")
     form["source"].append(f"\n{code}")
@@ -88,5 +88,5 @@ def test_papermill_alone_shows_on_top_what_ended_the_run(tmp_path: Path, code: s
     assert call(tmp_path, *PAPERMILL, "in.ipynb", "out.ipynb", "-p", "date", "2026-02-30").returncode == 1
     head, _ = displayed(tmp_path / "out.ipynb")
     first, second = "".join(head["text/plain"]).splitlines()
-    assert first.startswith(said)
+    assert first.startswith(expected)
     assert second == "The verdict will appear here once the first step has run."

@@ -39,7 +39,7 @@ def resolved(**given_values: object) -> dict[str, Any]:
     return resolve_values(DECLARED, given_values)
 
 
-def test_cell_is_read_with_types_defaults_and_help() -> None:
+def test_cell_is_parsed_with_types_defaults_and_help() -> None:
     assert [(p.name, p.type.text, p.default, p.help) for p in DECLARED][1:3] == [
         ("game_date", "str", "today", "date of the games"),
         ("limit", "Optional[int]", None, "rows; empty: all"),
@@ -99,7 +99,7 @@ def test_wrong_value_is_one_line_that_names_parameter_value_and_type(name: str, 
     assert "\n" not in message
 
 
-def test_unknown_name_is_refused_with_the_nearest() -> None:
+def test_unknown_name_is_refused_with_the_closest_one() -> None:
     with pytest.raises(UserError, match=r"no parameter 'game_dat'; did you mean game_date\?"):
         resolved(game_dat="2026-01-17")
 
@@ -117,7 +117,7 @@ def test_malformed_assignments_are_refused(assignments: list[str]) -> None:
         *("x: str = 'c'  # one of a, b: which", "x: str = ''  # one of a, b: which", "x: Literal['a'] = 'b'"),
     ],
 )
-def test_cell_that_does_not_hold_is_refused(cell: str) -> None:
+def test_invalid_cell_is_refused(cell: str) -> None:
     with pytest.raises(UserError, match=r"test\.ipynb"):
         declared_parameters(cell, where="test.ipynb")
 
@@ -137,11 +137,11 @@ def test_what_python_writes_is_read_back(whole: int, number: float, flag: bool, 
     assert values["game_date"] == day.isoformat()
 
 
-def test_an_old_name_is_taken_for_the_new_one_where_a_runbook_has_it() -> None:
+def test_an_old_name_is_accepted_if_the_runbook_has_the_new_one() -> None:
     renamed = declared_parameters('date: str = "today"', where="test.ipynb")
     assert resolve_values(renamed, {"game_date": "2026-01-17"}) == {"date": "2026-01-17"}
     assert resolve_values(renamed, {"game_date": "2026-01-17", "date": "2026-01-17"}) == {"date": "2026-01-17"}
-    with pytest.raises(UserError, match="parameter date is given twice, also by its old name, with different values"):
+    with pytest.raises(UserError, match="parameter date is also given under its old name, with a different value"):
         resolve_values(renamed, {"game_date": "2026-01-17", "date": "today"})
     assert resolved(game_date="2026-01-17")["game_date"] == "2026-01-17"  # a project's own runbook may keep it
     with pytest.raises(UserError, match="no parameter 'game_date'"):
@@ -150,14 +150,14 @@ def test_an_old_name_is_taken_for_the_new_one_where_a_runbook_has_it() -> None:
 
 
 @given(st.lists(st.text(alphabet="ab \n").map(str.strip).filter(bool)))
-def test_a_list_is_handed_on_as_it_is(players: list[str]) -> None:
+def test_a_list_is_passed_on_unchanged(players: list[str]) -> None:
     _, assignment = assignment_words({"players": players})
     assert resolved(**parse_assignments([assignment])) == resolved(players=players)
 
 
 @pytest.mark.parametrize("players", [["a,b"], ["a", " c"], ["a", ""]])
-def test_a_list_that_would_become_another_is_not_handed_on(players: list[str]) -> None:
-    with pytest.raises(UserError, match=r"parameter players: .* cannot be handed on"):
+def test_a_list_that_would_change_is_not_passed_on(players: list[str]) -> None:
+    with pytest.raises(UserError, match=r"parameter players: .* cannot be passed on"):
         assignment_words({"players": players})
 
 

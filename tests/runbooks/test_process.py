@@ -1,4 +1,4 @@
-"""A run in a process of its own ends with the block that started it."""
+"""A run in a separate process ends with the block that started it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lib.places import ROOT
 from lib.runbooks.process import run_words, started
 
 WAIT_SECONDS = 60
-CELLS = 5  # of `holds_once`, with those of the parameters of a run
+CELLS = 5  # cells of `holds_once`, including the injected parameters
 
 
-def test_leaving_the_block_stops_the_run_in_good_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaving_the_block_stops_the_run_cleanly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
     monkeypatch.setenv("RUNBOOK_NOTEBOOKS", str(ROOT / "tests" / "schedule" / "notebooks"))
-    # As in a kernel of JupyterLab: nobody works in the notebook of this process.
+    # As in a JupyterLab kernel; nobody works in this process's notebook.
     monkeypatch.setenv("JPY_SESSION_NAME", "open.ipynb")
     os.mkfifo(tmp_path / "ready")
     words = [*run_words("holds_once", {"folder": str(tmp_path)}, "local"), "--progress"]
@@ -31,7 +31,7 @@ def test_leaving_the_block_stops_the_run_in_good_order(tmp_path: Path, monkeypat
         readable, _, _ = select.select([ready], [], [], WAIT_SECONDS)
         assert readable
         progress = process.progress()
-        assert progress is None or progress[0] < progress[1] == CELLS  # the bar may come later
+        assert progress is None or progress[0] < progress[1] == CELLS  # the progress bar may come later
         assert b"JPY_SESSION_NAME" not in Path(f"/proc/{process.pid}/environ").read_bytes()
         raise KeyboardInterrupt
     os.close(ready)
@@ -41,7 +41,7 @@ def test_leaving_the_block_stops_the_run_in_good_order(tmp_path: Path, monkeypat
     assert run.record.status is RunStatus.INTERRUPTED
 
 
-def test_a_process_without_an_answer_is_known_by_its_last_words() -> None:
+def test_a_process_without_an_answer_is_described_by_its_last_words() -> None:
     with started(["run", "no_such"]) as process:
         ended = process.wait()
     assert (ended.exit_code, ended.answer) == (2, None)

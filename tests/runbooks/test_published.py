@@ -1,4 +1,4 @@
-"""What arrives from a kernel is counted, in whatever order its sockets are read."""
+"""Messages from a kernel are counted, in whatever order its sockets are read."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def message(number: int, kind: str, state: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("lost", [None, 3, 4])
-def test_a_lost_message_is_missed_wherever_the_reply_comes_between(lost: int | None) -> None:
-    """What is published comes in its order; the reply, on a socket of its own, may come before any of it."""
+def test_a_lost_message_is_noticed_wherever_the_reply_arrives(lost: int | None) -> None:
+    """Published messages arrive in order; the reply, on its own socket, may arrive before any of them."""
     for order in set(permutations(range(5))):
         arrivals = Arrivals()
         arrivals.sent({"header": {"msg_type": "execute_request", "msg_id": "cell"}})

@@ -27,7 +27,7 @@ def executed(name: str, folder: Path) -> Run:
 
 
 def shown(*outputs: dict[str, Any]) -> list[str]:
-    """HTML of each output of a cell."""
+    """Return the HTML of each output of a cell."""
     cell = {"cell_type": "code", "id": "a", "source": "x", "metadata": {}, "outputs": outputs}
     (rendered,) = render_cells({"cells": [cell]}, with_verdicts=False)
     return list(map(str, rendered.outputs))
@@ -47,10 +47,10 @@ def prose(source: str, **attachments: Any) -> str:
     return str(rendered.prose)
 
 
-def test_what_is_printed_bit_by_bit_is_one_box_with_its_last_state() -> None:
+def test_text_printed_in_pieces_is_one_box_with_its_final_state() -> None:
     bar = [printed(f"\r{percent}%|", "stderr") for percent in range(101)]
     lines = [printed(f"\x1b[3{number % 8}mline {number}\x1b[0m\n") for number in range(3)]
-    # An escape sequence may be cut in two.
+    # An escape sequence may be split.
     assert shown(*bar) == ['<pre class="stream stderr">100%|</pre>']
     assert shown(*lines, printed("\x1b[3"), printed("1mend")) == [
         '<pre class="stream stdout">line 0\nline 1\nline 2\nend</pre>'
@@ -80,7 +80,7 @@ def test_what_is_printed_bit_by_bit_is_one_box_with_its_last_state() -> None:
         ({"application/pdf": "JVBE", "text/plain": "<a.B object at 0x7f>"}, "An output of type application/pdf is not"),
         (
             {TIMELINE: {"finding": "x", "bars": 3}, "text/html": "<svg onload='draw()'></svg>"},
-            "A timeline is not shown, for its data are not as they should be.",
+            "A timeline is not shown because its data is invalid.",
         ),
         ({TIMELINE: PICTURE.as_data(), "text/html": "<svg onload='draw()'></svg>"}, drawn(PICTURE)),
         ({"text/html": "<div id='v'></div><script>draw()</script>"}, "This page cannot show: script."),
@@ -93,7 +93,7 @@ def test_what_is_printed_bit_by_bit_is_one_box_with_its_last_state() -> None:
         ({"text/plain": "\x1b[31mred\x1b[0m\r\nnext"}, '<pre class="result">red\nnext</pre>'),
     ],
 )
-def test_an_output_is_shown_or_the_page_says_where_to_look(bundle: dict[str, Any], html: str) -> None:
+def test_an_output_is_shown_or_the_page_says_where_it_is(bundle: dict[str, Any], html: str) -> None:
     (output,) = shown(data(**bundle))
     assert html in output
     assert ("cannot show" in output or "not shown" in output) == ("notebook.ipynb" in output)
@@ -128,7 +128,7 @@ def test_prose_keeps_its_common_html_and_its_images(source: str, html: str) -> N
     ],
     ids=["lines", "results", "html", "images"],
 )
-def test_the_outputs_of_a_cell_have_a_limit_together(outputs: list[dict[str, Any]]) -> None:
+def test_the_outputs_of_a_cell_share_a_limit(outputs: list[dict[str, Any]]) -> None:
     html = "".join(shown(*outputs))
     assert len(html) < 6_000_000 if "<img" in html else len(html) < 700_000
     assert "Shortened: the first" in html
@@ -161,7 +161,7 @@ def test_hostile_text_is_inert(tmp_path: Path) -> None:
     assert "default-src 'none'" in html
 
 
-def test_report_of_a_trivial_run_is_small_and_says_it_all(tmp_path: Path) -> None:
+def test_report_of_a_trivial_run_is_small_and_complete(tmp_path: Path) -> None:
     run = executed("broken_rule", tmp_path)
     html = (tmp_path / run.report).read_text(encoding="utf-8")
     text = " ".join(Page(html).text.split())
@@ -172,7 +172,7 @@ def test_report_of_a_trivial_run_is_small_and_says_it_all(tmp_path: Path) -> Non
     assert "<dt>rows</dt> <dd>123,456</dd>" in html
     assert "<dt>longest</dt> <dd>3 min 20 s</dd>" in html
     assert "://" not in html
-    looking, changing = text.index("Next, look once more"), text.index("This changes something")
+    looking, changing = text.index("Next, check again"), text.index("This changes something")
     assert looking < text.index("runbook duplicates") < changing < text.index("runbook repair apply")
 
 

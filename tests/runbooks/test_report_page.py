@@ -1,4 +1,4 @@
-"""What a report opens with: what looks and what changes stay apart, and each check finds its step."""
+"""A report's first screen: read-only and changing commands are separate, and each check has its step."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def text_of_report(run: RunRecord, *cells: dict[str, Any]) -> str:
     return " ".join(Page(render_report(run, {"cells": list(cells)})).text.split())
 
 
-def test_a_next_step_is_taken_apart_into_words_and_commands() -> None:
+def test_a_next_step_is_split_into_words_and_commands() -> None:
     run = COMMANDS.run("deploy_verify")
     check = LOCKS.on({}, [LOOK]).fails("1", f"First look: {LOOK}; then do it ({CHANGE}), or verify: {run}.", [CHANGE])
     found = [(step.words, step.command, step.changes, step.runbook) for step in steps_of(check)]
@@ -61,7 +61,7 @@ def test_a_next_step_is_taken_apart_into_words_and_commands() -> None:
     assert [step.words for step in steps_of(LOCKS.fails("1", "Ask the owner."))] == ["Ask the owner."]
 
 
-def test_what_comes_first_never_changes_anything() -> None:
+def test_the_first_step_never_changes_anything() -> None:
     plan = COMMANDS.run_plan("repair", {"date": "2026-01-17"}, plan="3f9a", reason="why it is safe")
     first = first_screen((LOCKS.on({}, [LOOK]).fails("1", f"Apply it: {plan}"), LOCKS.warns("2")))
     assert first.look
@@ -72,7 +72,7 @@ def test_what_comes_first_never_changes_anything() -> None:
 
 
 @given(st.text().map(lambda text: " ".join(text.replace("\\", "").split())))
-def test_what_is_copied_of_a_change_ends_where_its_reason_begins(reason: str) -> None:
+def test_a_changing_command_is_copied_up_to_its_reason(reason: str) -> None:
     plan = COMMANDS.run_plan("repair", {"date": "2026-01-17"}, plan="3f9a", reason=reason)
     if "'" not in reason:
         assert (
@@ -92,7 +92,7 @@ def test_what_is_copied_of_a_change_ends_where_its_reason_begins(reason: str) ->
         ("the last deployment", "the last deployment"),
     ],
 )
-def test_only_a_bad_answer_says_since_when_and_whether_it_can_wait(since: Any, kept: str) -> None:
+def test_only_a_bad_answer_shows_since_when_and_whether_it_can_wait(since: Any, kept: str) -> None:
     bad = LOCKS.fails("1 stuck", since=since)
     assert (bad.since, bad.affects, bad.can_wait) == (kept, "consolidations: they wait", "yes")
     well = LOCKS.answer(Verdict.PASS, "free", since=since)
@@ -102,14 +102,14 @@ def test_only_a_bad_answer_says_since_when_and_whether_it_can_wait(since: Any, k
     assert read == bad
 
 
-def test_moments_are_in_the_zone_of_the_environment() -> None:
+def test_times_are_in_the_environments_zone() -> None:
     text = text_of_report(run_of(LOCKS.fails("1 stuck", since=datetime(2026, 1, 17, 14, tzinfo=UTC))))
     assert "Since 2026-01-17 09:00:00 EST Affects consolidations: they wait Safe to wait? yes" in text
     assert "UTC" not in text
     assert "Since then" in text_of_report(run_of(LOCKS.fails("1 stuck", since="then")))
 
 
-def test_head_and_form_are_no_steps_of_a_report_unless_the_run_stopped_there() -> None:
+def test_head_and_form_are_left_out_unless_the_run_stopped_there() -> None:
     run = run_of(LOCKS.fails("1 stuck"))
     cells = [cell(id_, {"text/plain": f"said by {id_}"}) for id_ in ("head", "form", "setup")]
     assert [name for name in ("head", "form", "setup") if f"{name}()" in text_of_report(run, *cells)] == ["setup"]
@@ -128,7 +128,7 @@ def test_each_check_finds_the_last_step_that_answered_it() -> None:
     assert "said of" not in text
 
 
-def test_a_notebook_that_does_not_say_what_it_answers_is_whole() -> None:
+def test_a_notebook_that_does_not_name_its_answers_is_complete() -> None:
     old = cell("step-1", {"text/html": "<p class='check'>FAIL of then</p>"}, {"text/html": "<p>the old rows</p>"})
     hostile = cell("step-2", {ANSWERS_TYPE: {"locks": 1}, "text/html": "<p>b</p>"}, {ANSWERS_TYPE: [None, ["locks"]]})
     text = text_of_report(run_of(LOCKS.fails("1 stuck")), old, hostile)
@@ -146,12 +146,12 @@ def test_the_picture_is_the_timeline_of_the_step_that_decided() -> None:
     assert (cell_of_picture(3, stuck), cell_of_picture(3, None)) == (["b"], ["c"])
     assert (cell_of_picture(1, stuck), cell_of_picture(0, stuck)) == (["a"], [])
     text = text_of_report(run_of(stuck), *cells)
-    # Its drawing is never trusted, and these data are none; the words in the style sheet are no timeline.
-    assert text.count("A timeline is not shown, for its data are not as they should be.") == 2
+    # The drawing is never trusted, and its data is invalid; the words in the style sheet are not a timeline.
+    assert text.count("A timeline is not shown because its data is invalid.") == 2
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_breaks_out_of_neither_markdown_nor_the_page(text: str) -> None:
+def test_hostile_text_does_not_break_out_of_markdown_or_the_page(text: str) -> None:
     question = Question("locks", text, {}, [Looking(text)], affects=text, can_wait=text)
     step = f"{text} {COMMANDS.run('day1_monitoring', {'lock': text})}"
     run = run_of(question.fails(text, step, [Changing(text)], since=text))
@@ -164,14 +164,14 @@ def test_hostile_text_breaks_out_of_neither_markdown_nor_the_page(text: str) -> 
 
 
 @given(st.text())
-def test_a_code_span_shows_just_its_text(text: str) -> None:
+def test_a_code_span_shows_exactly_its_text(text: str) -> None:
     shown = Page(MarkdownIt("commonmark").render(as_code(text)))
     assert one_line(shown.text) == one_line(text) or not one_line(text)
     assert set(shown.tags) <= {"p", "code"}
 
 
 @given(st.text(alphabet=st.sampled_from("<>&\"'-= ab1/\n")))
-def test_keeping_words_whole_adds_no_tag_of_the_text(text: str) -> None:
+def test_keeping_words_whole_adds_no_tags_from_the_text(text: str) -> None:
 
     table = (
         f'<table><tr><td class="long" title="{escape(text)}">{escape(text)}</td><th>{escape(text)}</th></tr></table>'

@@ -1,4 +1,4 @@
-"""A table that shows some of its rows has all of them in a file beside the report."""
+"""A table that shows some of its rows has all of them in a file next to the report."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_all_rows_are_in_a_file_masked_and_inert(tmp_path: Path) -> None:
     assert (MEDIA_TYPE in notebook, "00000009-whole" in notebook, NAME in notebook) == (False, False, True)
 
 
-def test_a_file_is_sealed_with_its_run_and_goes_with_it(tmp_path: Path) -> None:
+def test_a_file_is_sealed_and_removed_with_its_run(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     run = execute(find_runbook("many_rows", NOTEBOOKS), archive=archive)
     assert verify(archive).faults == ()
@@ -78,7 +78,7 @@ def test_a_file_is_sealed_with_its_run_and_goes_with_it(tmp_path: Path) -> None:
     assert not (tmp_path / run.place).exists()
 
 
-def test_what_one_run_leaves_has_a_limit_that_is_said() -> None:
+def test_the_files_of_a_run_have_a_limit_that_is_reported() -> None:
     import pyarrow.parquet
 
     many = [[number] for number in range(MOST_ROWS)]
@@ -90,7 +90,7 @@ def test_what_one_run_leaves_has_a_limit_that_is_said() -> None:
     assert (len(read), read[5], read[-2:]) == (MOST_ROWS, "5", ["=x", None])
     first, second = said_of(notebook)
     assert "The first 200,000 of 200,001 rows as Parquet</a>" in first
-    assert "Not in a file: a run leaves at most 200,000 rows and 50 MB, in 200 files" in second
+    assert "Not in a file: the limit per run is 200,000 rows, 50 MB and 200 files" in second
     assert len(take_row_files(notebook_of(*(table([[number]]) for number in range(300))), Redactor())) == 200
 
 
@@ -104,13 +104,13 @@ def test_what_one_run_leaves_has_a_limit_that_is_said() -> None:
         {"name": "x", "columns": [], "rows": [[]], "total": 1},
     ],
 )
-def test_what_is_malformed_leaves_no_file(hostile: Any) -> None:
+def test_malformed_tables_leave_no_file(hostile: Any) -> None:
     notebook = notebook_of(hostile)
     assert take_row_files(notebook, Redactor()) == {}
     assert "malformed" in said_of(notebook)[0]
 
 
-def test_names_are_plain_and_each_table_has_its_own() -> None:
+def test_file_names_are_plain_and_unique() -> None:
     names = ["../../etc/passwd", "é", "é", "password=hunter2hunter2 <b>", "A" * 300]
     notebook = notebook_of(*(table([[number]], name) for number, name in enumerate(names)))
     files = take_row_files(notebook, Redactor())

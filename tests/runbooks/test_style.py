@@ -1,4 +1,4 @@
-"""The style of reports, incident pages and the site: one sheet in parts, five sizes of type, nothing said twice."""
+"""The style of reports, incident pages and the site: one sheet in parts, five type sizes, no duplicate rules."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def test_pages_use_five_type_sizes() -> None:
         assert [size for size in sizes if not _SIZES.match(size)] == []
 
 
-def test_no_rule_is_there_twice() -> None:
-    """A selector sets a property in one place, for each kind of window."""
+def test_no_rule_is_duplicated() -> None:
+    """A selector sets a property only once per media query."""
     for sheet in sheets():
         assert [rule for rule, times in Counter(_rules(sheet)).items() if times > 1] == []
 
 
 def _rules(css: str, media: str = "") -> Iterator[tuple[str, str, str]]:
-    """Media, selector and property of each declaration."""
+    """Yield media query, selector and property of each declaration."""
     for head, body in _blocks(re.sub(r"/\*.*?\*/|\{%.*?%\}", "", css, flags=re.DOTALL)):
         if head.startswith("@"):
             yield from _rules(body, head)
@@ -43,7 +43,7 @@ def _rules(css: str, media: str = "") -> Iterator[tuple[str, str, str]]:
 
 
 def _blocks(css: str) -> Iterator[tuple[str, str]]:
-    """What stands before each pair of outer braces, and between them."""
+    """Yield the text before and within each pair of outer braces."""
     depth, begins, opened = 0, 0, 0
     for brace in re.finditer(r"[{}]", css):
         depth += 1 if brace[0] == "{" else -1

@@ -1,4 +1,4 @@
-"""A schedule of one's own: its file, its runbooks, its archive."""
+"""A schedule for a test, with its file, runbooks and archive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WriteSchedule = Callable[..., Schedule]
 
 @pytest.fixture
 def write_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WriteSchedule:
-    """Write a schedule of these entries, and let this process and its children run by it."""
+    """Write a schedule with these entries, and make this process and its children use it."""
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
     for folder in (*NOTEBOOKS, ROOT / "notebooks"):

@@ -1,4 +1,4 @@
-"""Runs of one runbook keep each other out, on either platform, and apart from consolidations."""
+"""Runs of one runbook exclude each other on either platform, independently of consolidations."""
 
 from __future__ import annotations
 

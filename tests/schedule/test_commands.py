@@ -1,4 +1,4 @@
-"""`runbook schedule` as an operator sees it; runs of its own are in test_processes."""
+"""`runbook schedule` as an operator sees it; its runs are tested in test_processes."""
 
 from __future__ import annotations
 
@@ -38,9 +38,7 @@ def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNBOOK_NOW", (NOON + timedelta(minutes=30)).isoformat())
 
 
-def test_list_tells_what_comes_what_came_and_what_did_not(
-    tmp_path: Path, write_schedule: WriteSchedule, at_noon: None
-) -> None:
+def test_list_shows_upcoming_last_and_missed_runs(tmp_path: Path, write_schedule: WriteSchedule, at_noon: None) -> None:
     hourly = {"runbook": "holds_once", "cron": "0 * * * *", "on_failure": "pause"}
     schedule = write_schedule(
         {
@@ -62,27 +60,25 @@ def test_list_tells_what_comes_what_came_and_what_did_not(
     assert [run["planned_at"] for run in watch["missed"]] == ["2026-01-17T11:00:00+00:00", "2026-01-17T09:00:00+00:00"]
     assert watch["rests"].endswith("runbook schedule resume watch")
     assert found["week2"]["rests"] == "deployed_at is not set"
-    assert found["over"]["rests"] == "days 0 since the deployment are over"
+    assert found["over"]["rests"] == "days 0 after the deployment have passed"
 
     shown = call("list", "--count", "1").stdout
     assert "next    2026-01-17 08:00:00 EST (13:00 UTC)  date=2026-01-17" in shown
-    assert "missed  2026-01-17 06:00:00 EST (11:00 UTC): no scheduler has looked at it since" in shown
+    assert "missed  2026-01-17 06:00:00 EST (11:00 UTC): no scheduler has run since" in shown
     assert "\x1b[2J" not in shown
 
-    assert call("resume", "watch").stdout == "watch runs again\n"
+    assert call("resume", "watch").stdout == "Resumed watch\n"
     assert (listed()["watch"]["rests"], listed()["watch"]["missed"]) == ("", [])
 
 
-def test_nothing_due_is_well(write_schedule: WriteSchedule, at_noon: None) -> None:
+def test_nothing_due_is_healthy(write_schedule: WriteSchedule, at_noon: None) -> None:
     write_schedule({"noon": {"runbook": "healthy", "cron": "0 12 * * *", "timezone": "UTC", "catch_up_seconds": 60}})
     result = call("once")
-    assert (result.exit_code, result.output) == (0, "")  # cron mails what is said
+    assert (result.exit_code, result.output) == (0, "")  # cron mails any output
 
 
 @pytest.mark.parametrize("words", [("list",), ("once",), ("run",), ("resume", "watch")])
-def test_a_schedule_that_does_not_fit_is_one_line(
-    tmp_path: Path, write_schedule: WriteSchedule, words: tuple[str, ...]
-) -> None:
+def test_an_invalid_schedule_is_one_line(tmp_path: Path, write_schedule: WriteSchedule, words: tuple[str, ...]) -> None:
     write_schedule({})
     (tmp_path / "schedule.yaml").write_text("entries: {watch: {runbook: no_such, cron: 0 * * * *}}")
     result = call(*words)
@@ -92,7 +88,7 @@ def test_a_schedule_that_does_not_fit_is_one_line(
     assert not (tmp_path / "outputs").exists()
 
 
-def test_an_entry_that_is_none_is_refused(write_schedule: WriteSchedule) -> None:
+def test_an_unknown_entry_is_refused(write_schedule: WriteSchedule) -> None:
     write_schedule({"watch": {"runbook": "healthy", "cron": "0 * * * *"}})
     for words in (("once", "--entry", "wach"), ("resume", "wach")):
         result = call(*words)

@@ -1,4 +1,4 @@
-"""A run that should have happened and did not is seen, also when nothing works, and told once."""
+"""A missed run is noticed even if no scheduler works, and notified once."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def archive(tmp_path: Path) -> Archive:
 
 @pytest.fixture
 def posted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Posted]:
-    """What the channel of the environment `noisy` was told."""
-    told: Posted = []
+    """The messages to the channel of the environment `noisy`."""
+    messages: Posted = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 
@@ -67,13 +67,13 @@ def posted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Posted]:
         monkeypatch.setenv("TOLD", f"json://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield told
+        yield messages
         server.shutdown()
         thread.join()
 
 
 def run_at(archive: Archive, entry: Entry, now: datetime) -> None:
-    """A scheduler that looks at that moment, and whose runs pass at once."""
+    """Run a scheduler at this time, whose runs pass at once."""
     ledger = Ledger(archive.store)
     for firing in look([entry], archive, ledger, now):
         claimed = Occurrence.of(entry, firing.planned_at, State.CLAIMED, now)
@@ -90,7 +90,7 @@ def is_neglected(archive: Archive, now: datetime) -> bool:
     return overview.is_neglected
 
 
-def test_a_dead_scheduler_is_seen_without_one(archive: Archive) -> None:
+def test_a_dead_scheduler_is_noticed_without_another(archive: Archive) -> None:
     run_at(archive, HOURLY, START)
     assert hours_missed(archive, START + HOUR) == []
     assert hours_missed(archive, START + 2 * HOUR) == []  # the first may still begin
@@ -102,17 +102,17 @@ def test_a_dead_scheduler_is_seen_without_one(archive: Archive) -> None:
     assert not is_neglected(archive, START + 8 * HOUR)  # though missed runs are shown
 
 
-def test_nothing_is_missed_that_nobody_expected(archive: Archive) -> None:
-    assert hours_missed(archive, START + 100 * HOUR) == []  # nobody has ever run it
+def test_unexpected_times_are_not_missed(archive: Archive) -> None:
+    assert hours_missed(archive, START + 100 * HOUR) == []  # never run
     run_at(archive, HOURLY, START)
     at_half_past = Schedule({"hourly": replace(HOURLY, cron="30 * * * *")})
     later = START + 5 * HOUR
-    assert hours_missed(archive, later, at_half_past) == []  # since it runs so, nobody has
+    assert hours_missed(archive, later, at_half_past) == []  # not run since this change
     run_at(archive, at_half_past.entries["hourly"], later)
     assert hours_missed(archive, later, at_half_past) == []
 
 
-def test_a_miss_is_shown_for_a_day_and_until_it_runs_again(archive: Archive) -> None:
+def test_a_missed_run_is_shown_for_a_day_and_until_the_next_run(archive: Archive) -> None:
     run_at(archive, HOURLY, START)
     after_a_night = START + 8 * HOUR
     run_at(archive, HOURLY, after_a_night)
@@ -128,7 +128,7 @@ def test_a_miss_is_shown_for_a_day_and_until_it_runs_again(archive: Archive) -> 
     assert hours_missed(archive, START + 300 * HOUR, Schedule({"weekly": weekly})) == [168]
 
 
-def test_a_scheduler_that_was_killed_before_its_run_began_is_seen(archive: Archive) -> None:
+def test_a_scheduler_killed_before_its_run_is_noticed(archive: Archive) -> None:
     ledger = Ledger(archive.store)
     ledger.expect(HOURLY, START - HOUR)
     claimed = Occurrence.of(HOURLY, START, State.CLAIMED, START)
@@ -140,7 +140,7 @@ def test_a_scheduler_that_was_killed_before_its_run_began_is_seen(archive: Archi
     assert ledger.read(HOURLY, START).reason == "its scheduler was killed before it ran"
 
 
-def test_what_another_machine_left_is_closed_however_often_its_entry_runs(archive: Archive) -> None:
+def test_orphans_of_another_machine_are_closed_however_often_the_entry_runs(archive: Archive) -> None:
     often = replace(HOURLY, cron="*/5 * * * *")
     ledger = Ledger(archive.store)
     ledger.expect(often, START - timedelta(minutes=1))
@@ -151,7 +151,7 @@ def test_what_another_machine_left_is_closed_however_often_its_entry_runs(archiv
 
 
 class InStep(LocalStore):
-    """The first looks of two schedulers at a record read it at the same moments."""
+    """Two schedulers first read a record at the same time."""
 
     def __init__(self, folder: Path, name: str) -> None:
         super().__init__(folder)
@@ -168,7 +168,7 @@ class InStep(LocalStore):
         return content
 
 
-def test_of_two_that_find_a_killed_scheduler_one_tells(archive: Archive, posted: Posted, tmp_path: Path) -> None:
+def test_one_of_two_schedulers_that_find_an_orphan_notifies(archive: Archive, posted: Posted, tmp_path: Path) -> None:
     noisy = replace(HOURLY, environment="noisy")
     ledger = Ledger(archive.store)
     ledger.expect(noisy, START - HOUR)
@@ -179,11 +179,11 @@ def test_of_two_that_find_a_killed_scheduler_one_tells(archive: Archive, posted:
     with ThreadPoolExecutor(2) as pool:
         looks = [pool.submit(look, [noisy], archive, Ledger(archive.store), given_up) for _ in range(2)]
     assert [future.exception() for future in looks] == [None, None]
-    assert [message["title"] for message in posted] == ["UNKNOWN: a scheduled run did not happen (noisy)"]
+    assert [message["title"] for message in posted] == ["UNKNOWN: a scheduled run was missed (noisy)"]
 
 
 class EndedBehindTheReader(LocalStore):
-    """Whoever has claimed a record ends it and is gone, just after somebody has read it."""
+    """A claimed record is ended, and its process exits, just after another process has read it."""
 
     def __init__(self, folder: Path, name: str, ended: Occurrence, owner: subprocess.Popen[bytes]) -> None:
         super().__init__(folder)
@@ -198,9 +198,9 @@ class EndedBehindTheReader(LocalStore):
         return content
 
 
-def test_a_record_that_was_ended_meanwhile_stays_as_it_is(archive: Archive, tmp_path: Path) -> None:
+def test_a_record_that_was_ended_meanwhile_is_unchanged(archive: Archive, tmp_path: Path) -> None:
     Ledger(archive.store).expect(HOURLY, START - HOUR)
-    # It waits for its input, and so ends also when this test fails.
+    # It waits for its input, and so also ends if this test fails.
     with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as owner:
         claimed = replace(Occurrence.of(HOURLY, START, State.CLAIMED, START), pid=owner.pid)
         assert Ledger(archive.store).claim(claimed)
@@ -213,7 +213,7 @@ def test_a_record_that_was_ended_meanwhile_stays_as_it_is(archive: Archive, tmp_
 
 
 @pytest.mark.parametrize("is_pipe", [False, True])
-def test_a_record_that_cannot_be_read_is_no_run(archive: Archive, *, is_pipe: bool) -> None:
+def test_an_unreadable_record_is_not_a_run(archive: Archive, *, is_pipe: bool) -> None:
     run_at(archive, HOURLY, START)
     name = "_schedule/local/hourly/20260117T090000Z.json"
     archive.store.write(name, b"{")
@@ -222,17 +222,17 @@ def test_a_record_that_cannot_be_read_is_no_run(archive: Archive, *, is_pipe: bo
         os.mkfifo(archive.store.address(name))
     [run] = missed(SCHEDULE, archive.store, START)
     assert run.reason.startswith("its record cannot be read")
-    look([HOURLY], archive, Ledger(archive.store), START)  # and it is not run again
+    look([HOURLY], archive, Ledger(archive.store), START)  # it is not run again
 
 
-def test_misses_are_told_once_and_together(archive: Archive, posted: Posted) -> None:
+def test_missed_runs_are_notified_once_and_together(archive: Archive, posted: Posted) -> None:
     noisy = replace(HOURLY, environment="noisy")
     run_at(archive, noisy, START)
     assert posted == []
     run_at(archive, noisy, START + 4 * HOUR)
     run_at(archive, noisy, START + 4.5 * HOUR)
     [message] = posted
-    assert message["title"] == "UNKNOWN: 2 scheduled runs did not happen (noisy)"
+    assert message["title"] == "UNKNOWN: 2 scheduled runs were missed (noisy)"
     assert message["message"].splitlines()[0] == (
-        "day1_monitoring (hourly), planned for 2026-01-17 05:00:00 EST: nobody ran the schedule then"
+        "day1_monitoring (hourly), planned for 2026-01-17 05:00:00 EST: no scheduler was running"
     )

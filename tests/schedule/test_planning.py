@@ -1,4 +1,4 @@
-"""Each planned time comes to one end, whoever looks, when, and however often: in virtual time."""
+"""Each planned time has exactly one outcome, whichever scheduler checks, when and how often, in virtual time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HOURLY = Entry("hourly", "day1_monitoring", "0 * * * *", NEW_YORK, "local")
 CRONS = st.sampled_from(
     ["0 * * * *", "*/20 * * * *", "30 1 * * *", "30 2 * * *", "0 9 * * 1", "15 2,3 * * 0", "0 */2 * * *", "5 0 1 * *"]
 )
-# Around both turns of the clock in New York and in London, and a quiet week.
+# Around both daylight saving changes in New York and London, and a quiet week.
 DAYS = st.sampled_from(["2026-03-06", "2026-03-27", "2026-10-23", "2026-10-30", "2026-06-01"])
 ZONES = st.sampled_from([NEW_YORK, "Europe/London", "Asia/Kathmandu", "UTC"])
 
@@ -44,7 +44,7 @@ def moment(text: str, zone: str = NEW_YORK) -> datetime:
 
 
 class Virtual:
-    """A scheduler whose runs end at once, and whose clock is whatever it is told."""
+    """A scheduler whose runs end at once, and whose clock can be set."""
 
     def __init__(self, archive: Archive, *entries: Entry) -> None:
         self.archive, self.entries = archive, entries
@@ -71,7 +71,7 @@ def in_memory() -> Archive:
 
 
 @given(CRONS, ZONES, DAYS, st.integers(1, 200))
-def test_cron_back_and_forth_names_the_same_moments(cron: str, zone: str, day: str, hours: int) -> None:
+def test_cron_gives_the_same_times_forwards_and_backwards(cron: str, zone: str, day: str, hours: int) -> None:
     times = Cron(cron, zone)
     start = moment(day, zone)
     end = start + hours * HOUR
@@ -81,14 +81,14 @@ def test_cron_back_and_forth_names_the_same_moments(cron: str, zone: str, day: s
     assert forth == sorted(set(forth))
 
 
-def test_clocks_that_are_turned() -> None:
+def test_daylight_saving_changes() -> None:
     def times(cron: str, day: str) -> list[str]:
         start = moment(day)
         found = takewhile(lambda time: time < start + 24 * HOUR, Cron(cron, NEW_YORK).after(start - SECOND))
         return [f"{time.astimezone(ZoneInfo(NEW_YORK)):%H:%M %Z}" for time in found]
 
-    assert times("30 2 * * *", "2026-03-08") == ["03:00 EDT"]  # 02:30 does not come
-    assert times("30 1 * * *", "2026-11-01") == ["01:30 EDT"]  # and 01:30 comes twice
+    assert times("30 2 * * *", "2026-03-08") == ["03:00 EDT"]  # 02:30 is skipped
+    assert times("30 1 * * *", "2026-11-01") == ["01:30 EDT"]  # 01:30 occurs twice
     assert len(times("0 * * * *", "2026-03-08")) == 24
     assert times("0 * * * *", "2026-11-01")[:4] == ["00:00 EDT", "01:00 EDT", "01:00 EST", "02:00 EST"]
 
@@ -101,7 +101,7 @@ def test_clocks_that_are_turned() -> None:
     catch_up_seconds=st.sampled_from([60, 3600, 86_400]),
     wakes=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 30 * 3600)), min_size=1, max_size=40),
 )
-def test_each_planned_time_comes_to_one_end(
+def test_each_planned_time_has_one_outcome(
     cron: str, zone: str, day: str, catch_up_seconds: int, wakes: list[tuple[int, int]]
 ) -> None:
     entry = Entry("some", "day1_monitoring", cron, zone, "local", catch_up_seconds=catch_up_seconds)
@@ -126,7 +126,7 @@ def test_each_planned_time_comes_to_one_end(
         if planned_at in fired:
             assert occurrence.recorded_at - planned_at <= timedelta(seconds=catch_up_seconds)
         if occurrence.state is State.COALESCED:
-            # What it was put together with ran, or could have, at the same look.
+            # The time that replaced it ran, or could have run, at the same check.
             later = [other for other in fired if other > planned_at]
             assert later
             assert ledger.read(entry, min(later)).recorded_at >= occurrence.recorded_at
@@ -138,25 +138,25 @@ def test_each_planned_time_comes_to_one_end(
     starts=st.lists(st.tuples(st.integers(0, 16 * 3600), st.booleans()), min_size=3, max_size=8),
     days_ahead=st.sampled_from([30, 100, 400]),
 )
-def test_a_clock_that_is_ahead_at_some_starts_runs_nothing_twice(
+def test_a_clock_that_is_sometimes_ahead_runs_nothing_twice(
     cron: str, starts: list[tuple[int, bool]], days_ahead: int
 ) -> None:
-    """One clock: with two that are wrong in different ways, by more than records are kept, a time may run twice."""
+    """Only one clock: with two that differ by more than records are kept, a time may run twice."""
     entry = replace(HOURLY, cron=cron, catch_up_seconds=86_400)
     now, archive = moment("2026-06-01T09:00"), in_memory()
     fired = []
     for seconds, is_ahead in starts:
         now += seconds * SECOND
         scheduler = Virtual(archive, entry)
-        told = now + is_ahead * days_ahead * 24 * HOUR
-        forget_old([entry], scheduler.ledger, told)
-        scheduler.wake(told)
+        clock = now + is_ahead * days_ahead * 24 * HOUR
+        forget_old([entry], scheduler.ledger, clock)
+        scheduler.wake(clock)
         fired += scheduler.fired
     assert len(fired) == len(set(fired))
 
 
 @pytest.mark.parametrize("starts", [1, 2])
-def test_what_a_clock_that_is_ahead_did_does_not_last(tmp_path: Path, starts: int) -> None:
+def test_effects_of_a_clock_that_is_ahead_do_not_last(tmp_path: Path, starts: int) -> None:
     entries = [replace(HOURLY, name=name, on_failure="pause") for name in ("failed", "fine", "orphaned")]
     scheduler = Virtual(Archive(tmp_path), *entries)
     failed, fine, orphaned = entries
@@ -173,7 +173,7 @@ def test_what_a_clock_that_is_ahead_did_does_not_last(tmp_path: Path, starts: in
     assert scheduler.ledger.claim(replace(lost, machine="elsewhere"))
     scheduler.wake(moment("2026-01-17T11:00"))
     assert [time for name, time in scheduler.fired if name == "fine"] == [moment("2026-01-17T11:00")]
-    assert not [time for name, time in scheduler.fired if name == "failed"]  # as it was when the clock was right
+    assert not [time for name, time in scheduler.fired if name == "failed"]  # as when the clock was right
     scheduler.wake(moment("2026-01-17T12:00"))
     assert {time for name, time in scheduler.fired if name == "new"} == {moment("2026-01-17T12:00")}
     scheduler.wake(moment("2026-01-17T18:00"))
@@ -220,20 +220,20 @@ def test_two_schedulers_for_an_hour_fire_each_once(tmp_path: Path) -> None:
     assert fired == Counter(expected)
 
 
-def test_after_a_downtime_the_newest_stands_for_the_others(tmp_path: Path) -> None:
+def test_after_downtime_the_newest_time_replaces_the_others(tmp_path: Path) -> None:
     entry = replace(HOURLY, catch_up_seconds=2 * 3600)
     scheduler = Virtual(Archive(tmp_path), entry)
     scheduler.wake(moment("2026-01-17T09:00:01"))
     scheduler.wake(moment("2026-01-17T14:10:00"))
     assert [f"{time.astimezone(ZoneInfo(NEW_YORK)):%H}" for _, time in scheduler.fired] == ["09", "14"]
     assert {hour: scheduler.state(entry, moment(f"2026-01-17T{hour}:00")) for hour in (10, 12, 13)} == {
-        10: (State.MISSED, "nobody ran the schedule then"),
-        12: (State.MISSED, "nobody ran the schedule then"),
-        13: (State.COALESCED, "late: 2026-01-17 19:00 UTC stands for it"),
+        10: (State.MISSED, "no scheduler was running"),
+        12: (State.MISSED, "no scheduler was running"),
+        13: (State.COALESCED, "late: replaced by the run at 2026-01-17 19:00 UTC"),
     }
 
 
-def test_a_failure_pauses_until_it_is_resumed(tmp_path: Path) -> None:
+def test_a_failure_pauses_the_entry_until_resumed(tmp_path: Path) -> None:
     entry = replace(HOURLY, on_failure="pause")
     scheduler = Virtual(Archive(tmp_path), entry)
     scheduler.wake(moment("2026-01-17T09:00"), exit_code=1)
@@ -242,7 +242,7 @@ def test_a_failure_pauses_until_it_is_resumed(tmp_path: Path) -> None:
     assert [time for _, time in scheduler.fired] == [moment("2026-01-17T09:00")]
     state, reason = scheduler.state(entry, moment("2026-01-17T11:00"))
     assert state is State.SKIPPED
-    assert reason.startswith("paused since 2026-01-17 14:00 UTC")
+    assert reason.startswith("paused since its run at 2026-01-17 14:00 UTC")
     assert reason.endswith("runbook schedule resume hourly")
 
     edited = Virtual(scheduler.archive, replace(entry, cron="30 * * * *"))
@@ -254,7 +254,7 @@ def test_a_failure_pauses_until_it_is_resumed(tmp_path: Path) -> None:
     assert scheduler.fired[-1] == ("hourly", moment("2026-01-17T12:00"))
 
 
-def test_what_had_to_wait_for_its_turn_is_not_begun_too_late_or_while_paused(tmp_path: Path) -> None:
+def test_a_run_that_waited_is_not_started_too_late_or_while_paused(tmp_path: Path) -> None:
     entry = replace(HOURLY, on_failure="pause")
     runner = Runner(Archive(tmp_path))
     too_late = Firing(entry, utc_now() - 2 * HOUR)
@@ -265,7 +265,7 @@ def test_what_had_to_wait_for_its_turn_is_not_begun_too_late_or_while_paused(tmp
     assert runner.ledger.planned_times(entry) == [failed.planned_at.replace(microsecond=0)]
 
 
-def test_entries_of_two_environments_know_nothing_of_each_other(tmp_path: Path) -> None:
+def test_entries_of_two_environments_are_independent(tmp_path: Path) -> None:
     entries = [HOURLY, replace(HOURLY, environment="production")]
     schedulers = [Virtual(Archive(tmp_path), entry) for entry in entries]
     for hour in ("09:00", "10:00"):
@@ -278,7 +278,7 @@ def test_records_are_kept_for_a_while(tmp_path: Path) -> None:
     scheduler = Virtual(Archive(tmp_path), HOURLY)
     scheduler.wake(moment("2026-01-17T09:00"))
     scheduler.wake(moment("2026-04-20T09:00"))
-    forget_old([HOURLY], scheduler.ledger, moment("2027-04-20T09:00"))  # whatever the clock says
+    forget_old([HOURLY], scheduler.ledger, moment("2027-04-20T09:00"))  # whatever the clock shows
     assert min(scheduler.ledger.planned_times(HOURLY)) > moment("2026-04-01T00:00")
     assert len(scheduler.ledger.planned_times(HOURLY)) > 100
     scheduler.wake(moment("2026-04-20T09:30"))

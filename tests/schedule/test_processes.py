@@ -1,4 +1,4 @@
-"""The real thing: schedulers and runs are processes, and they are killed."""
+"""Real schedulers and runs as processes, which are killed."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ from tests.site.pages import text_of
 
 WriteSchedule = Callable[..., Schedule]
 WAIT_SECONDS = 60
-# Due once while a test runs, unless it runs at that midnight.
+# Due once during a test, unless it runs at this midnight.
 DAILY = {"cron": "0 0 * * *", "catch_up_seconds": 86_400}
 DAY = timedelta(days=1)
 
 
 def runs(tmp_path: Path) -> list[Run]:
-    """The archived runs, the first one first."""
+    """Return the archived runs, in order."""
     return [run for run in reversed(Archive(tmp_path / "outputs").runs()) if isinstance(run, Run)]
 
 
 def occurrences(tmp_path: Path, schedule: Schedule, name: str) -> list[Occurrence]:
-    """What is on record of an entry, oldest first."""
+    """Return an entry's records, oldest first."""
     ledger = Ledger(Archive(tmp_path / "outputs").store)
     return list(ledger.newest(schedule.entries[name]))[::-1]
 
 
 def once(*options: str, now: datetime | None = None) -> dict[str, Any]:
-    """`runbook schedule once`: what it told, with its exit code."""
+    """Run `runbook schedule once`; return its output and exit code."""
     moment = {"RUNBOOK_NOW": now.isoformat()} if now else {}
     ended = warm.run(
         [sys.executable, "-m", "lib.cli", "schedule", "once", "--json", *options], env={**os.environ, **moment}
@@ -61,7 +61,7 @@ def once(*options: str, now: datetime | None = None) -> dict[str, Any]:
 
 @contextmanager
 def scheduler_in_a_run(tmp_path: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """`runbook schedule run`, once the cell of its run says through a named pipe that it runs."""
+    """Start `runbook schedule run`; yield once the cell of its run signals through a named pipe that it runs."""
     os.mkfifo(tmp_path / "ready")
     pipe = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
     command = [sys.executable, "-m", "lib.cli", "schedule", "run", *options]
@@ -86,7 +86,9 @@ def await_end(processes: list[psutil.Process]) -> None:
 
 
 @pytest.mark.parametrize("also", ["scheduler", "scheduler and run"])
-def test_killed_in_a_run_it_goes_on_with_the_next(tmp_path: Path, write_schedule: WriteSchedule, also: str) -> None:
+def test_after_being_killed_in_a_run_it_continues_with_the_next(
+    tmp_path: Path, write_schedule: WriteSchedule, also: str
+) -> None:
     entry = {"runbook": "holds_once", **DAILY, "parameters": {"folder": str(tmp_path)}, "retries": 1}
     schedule = write_schedule({"watch": entry})
     with scheduler_in_a_run(tmp_path) as scheduler:
@@ -95,34 +97,34 @@ def test_killed_in_a_run_it_goes_on_with_the_next(tmp_path: Path, write_schedule
         scheduler.kill()
         if also == "scheduler and run":
             runner.kill()
-        await_end(family)  # nothing that it began goes on without it
+        await_end(family)  # nothing it started continues without it
     [killed] = runs(tmp_path)
-    by_itself = also == "scheduler"  # the run noticed, and could still archive itself
+    by_itself = also == "scheduler"  # the run noticed, and archived itself
     assert killed.record.status is (RunStatus.INTERRUPTED if by_itself else RunStatus.ABANDONED)
 
     [claimed] = occurrences(tmp_path, schedule, "watch")
-    assert once()["occurrences"] == []  # it is closed, and not run again
+    assert once()["occurrences"] == []  # closed, and not run again
     assert killed.record.headline in text_of(Archive(tmp_path / "outputs"))
     [closed] = occurrences(tmp_path, schedule, "watch")
     assert (closed.state, closed.verdict, closed.exit_code) == ("ended", "UNKNOWN", 3)
     assert [attempt.run_id for attempt in closed.attempts] == [killed.run_id]
 
-    told = once(now=claimed.planned_at + DAY)
-    assert [run["exit_code"] for run in told["occurrences"]] == [0]
+    answer = once(now=claimed.planned_at + DAY)
+    assert [run["exit_code"] for run in answer["occurrences"]] == [0]
     _, following = occurrences(tmp_path, schedule, "watch")
     assert following.planned_at == closed.planned_at + DAY
     assert once(now=following.planned_at)["occurrences"] == []
     assert [run.record.origin.planned_at for run in runs(tmp_path)] == [closed.planned_at, following.planned_at]
-    # It asks about the moment that it was planned for.
+    # It runs as of its planned time.
     assert runs(tmp_path)[-1].record.checks[0].summary.startswith(f"{following.planned_at:%Y-%m-%d %H:%M}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop_it_archives_what_ran(
+def test_after_a_stop_signal_it_archives_its_runs(
     tmp_path: Path, write_schedule: WriteSchedule, number: signal.Signals
 ) -> None:
     entry = {"runbook": "holds_once", **DAILY, "parameters": {"folder": str(tmp_path)}, "retries": 3}
-    # Behind it in the file, and not due.
+    # Later in the file, and not due.
     yearly = {"runbook": "healthy", "cron": "0 0 29 2 *"}
     schedule = write_schedule({"watch": entry, "yearly": yearly}, concurrency=1)
     with scheduler_in_a_run(tmp_path, "--stop-grace-seconds", "0") as scheduler:
@@ -130,9 +132,9 @@ def test_told_to_stop_it_archives_what_ran(
         scheduler.send_signal(number)
         assert scheduler.wait(WAIT_SECONDS) == 0
         assert scheduler.stderr is not None
-        assert len(scheduler.stderr.read().splitlines()) == 3  # begun, the run, stopped
+        assert len(scheduler.stderr.read().splitlines()) == 3  # started, the run, stopped
     await_end(family)
-    # It went on looking while all its workers were busy.
+    # It continued to check while all its workers were busy.
     assert Ledger(Archive(tmp_path / "outputs").store).since(schedule.entries["yearly"]) is not None
     [stopped] = runs(tmp_path)
     assert stopped.record.status is RunStatus.INTERRUPTED
@@ -141,7 +143,7 @@ def test_told_to_stop_it_archives_what_ran(
     assert [attempt.run_id for attempt in occurrence.attempts] == [stopped.run_id]
 
 
-def test_only_what_could_not_look_is_tried_again(tmp_path: Path, write_schedule: WriteSchedule) -> None:
+def test_only_runs_without_an_answer_are_retried(tmp_path: Path, write_schedule: WriteSchedule) -> None:
     retried = {**DAILY, "retries": 1, "retry_delay_seconds": 0}
     schedule = write_schedule(
         {
@@ -150,9 +152,9 @@ def test_only_what_could_not_look_is_tried_again(tmp_path: Path, write_schedule:
             "good": {"runbook": "healthy", "parameters": {"game_date": "yesterday"}, **retried},
         }
     )
-    told = once()
-    assert told["exit_code"] == 1
-    assert {run["entry"]: run["exit_code"] for run in told["occurrences"]} == {"blind": 3, "bad": 1, "good": 0}
+    answer = once()
+    assert answer["exit_code"] == 1
+    assert {run["entry"]: run["exit_code"] for run in answer["occurrences"]} == {"blind": 3, "bad": 1, "good": 0}
     [blind] = occurrences(tmp_path, schedule, "blind")
     by_id = {run.run_id: run.record.origin for run in runs(tmp_path)}
     tries = [by_id[attempt.run_id] for attempt in blind.attempts]
@@ -162,12 +164,12 @@ def test_only_what_could_not_look_is_tried_again(tmp_path: Path, write_schedule:
     assert once("--entry", "good", now=blind.planned_at) == {"exit_code": 0, "occurrences": []}
 
 
-def test_a_runbook_does_not_overlap_with_itself(tmp_path: Path, write_schedule: WriteSchedule) -> None:
+def test_runs_of_a_runbook_do_not_overlap(tmp_path: Path, write_schedule: WriteSchedule) -> None:
     entry = {"runbook": "healthy", **DAILY}
     schedule = write_schedule({"watch": entry})
     with only_run("healthy", load_environment("local"), "a run that goes on"):
-        told = once()
-    assert told["exit_code"] == 0
+        answer = once()
+    assert answer["exit_code"] == 0
     [occurrence] = occurrences(tmp_path, schedule, "watch")
     assert occurrence.state == "skipped"
     assert occurrence.reason.startswith("healthy was still running: batch a run that goes on on ")
@@ -177,7 +179,7 @@ def test_a_runbook_does_not_overlap_with_itself(tmp_path: Path, write_schedule: 
 
 
 class PartlyAway(LocalStore):
-    """A bucket that cannot create one name, and once cannot write another."""
+    """A bucket that cannot create one object, and once fails to write another."""
 
     def __init__(self, folder: Path, closed: str, away_once: str) -> None:
         super().__init__(folder)
@@ -195,7 +197,7 @@ class PartlyAway(LocalStore):
         super().write(name, content, durable=durable)
 
 
-def test_an_archive_that_is_away_hides_no_other_run(tmp_path: Path, write_schedule: WriteSchedule) -> None:
+def test_an_unreachable_archive_does_not_hide_other_runs(tmp_path: Path, write_schedule: WriteSchedule) -> None:
     schedule = write_schedule(
         {"shut": {"runbook": "could_not_look", **DAILY}, "watch": {"runbook": "healthy", **DAILY}}
     )
@@ -204,7 +206,7 @@ def test_an_archive_that_is_away_hides_no_other_run(tmp_path: Path, write_schedu
     archive.store = PartlyAway(tmp_path / "outputs", "_schedule/local/shut/", f"_schedule/local/watch/{today}")
     ended: list[Occurrence] = []
     problems: list[RunbookError] = []
-    told = run_due(schedule, Runner(archive), places.now(), ended.append, problems.append)
+    found = run_due(schedule, Runner(archive), places.now(), ended.append, problems.append)
     assert [str(problem) for problem in problems] == ["the bucket is away"]
-    assert [(occurrence.entry, occurrence.exit_code) for occurrence in told] == [("watch", 0)]
-    assert ended == told == occurrences(tmp_path, schedule, "watch")
+    assert [(occurrence.entry, occurrence.exit_code) for occurrence in found] == [("watch", 0)]
+    assert ended == found == occurrences(tmp_path, schedule, "watch")

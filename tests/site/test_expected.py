@@ -47,15 +47,15 @@ def test_missed_runs_are_shown_once_per_entry_and_the_environment_is_not_healthy
     begin(START - 4 * HOUR)
     page = built(archive)
     assert (
-        "UNKNOWN local 1 of 1 passed day1_monitoring should have run at 2026-11-24 12:00:00 EST and did not "
-        "no scheduler has looked at it since; 1 earlier run was also missed Next Check"
+        "UNKNOWN local 1 of 1 passed day1_monitoring missed its run at 2026-11-24 12:00:00 EST "
+        "no scheduler has run since; 1 earlier run was also missed Next Check"
     ) in page
     archive_run(archive, record(Verdict.FAIL, runbook="deploy_verify", headline="one is old"))
     page = built(archive)
     assert "FAIL local 1 of 2 passed one is old" in page
     assert (
         "MISSED Overdue: day1_monitoring (hourly_watch) was planned for 2026-11-24 12:00:00 EST and has not run: "
-        "no scheduler has looked at it since; 1 earlier run was also missed"
+        "no scheduler has run since; 1 earlier run was also missed"
     ) in page
 
 
@@ -68,9 +68,9 @@ def test_a_paused_entry_is_not_green_even_if_a_later_run_passed(archive: Archive
         ledger.claim(Occurrence.of(entry, START - hours * HOUR, State.SKIPPED, START - hours * HOUR, "paused"))
     page = built(archive)
     assert page.startswith("UNKNOWN · ")
-    assert "UNKNOWN local 1 of 1 passed day1_monitoring does not run: its entry hourly_watch is paused" in page
+    assert "UNKNOWN local 1 of 1 passed day1_monitoring is not run: schedule entry hourly_watch is paused" in page
     assert "runbook schedule resume hourly_watch" in page
-    assert page.count("paused since 2026-11-23 14:00 UTC, when its run came to FAIL") == 1
+    assert page.count("paused since its run at 2026-11-23 14:00 UTC was FAIL") == 1
     assert expected_at(archive) == ""
 
 
@@ -89,8 +89,8 @@ def test_an_overdue_run_that_may_still_start_is_waited_for(archive: Archive, beg
 @pytest.mark.parametrize(
     ("schedule", "reason"),
     [
-        ("entries: 7", "schedule.yaml holds no entries"),
-        ("entries: {other: {runbook: day1_monitoring, cron: '0 * * * *'}}", "it is not the one here"),
+        ("entries: 7", "schedule.yaml has no entries"),
+        ("entries: {other: {runbook: day1_monitoring, cron: '0 * * * *'}}", "it shares no entry with this one"),
     ],
 )
 def test_an_unreadable_schedule_leaves_nothing_green(

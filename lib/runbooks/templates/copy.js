@@ -1,4 +1,4 @@
-// Copies the text that a button is for. Without a script the buttons stay hidden, and the text is selected by a click.
+// Copies a button's text. Without scripts, the buttons stay hidden and a click selects the text.
 for (const button of document.querySelectorAll("[data-copies]")) {
   const label = button.textContent;
   button.hidden = false;
@@ -6,7 +6,7 @@ for (const button of document.querySelectorAll("[data-copies]")) {
     event.preventDefault();
     const here = "located" in button.dataset ? location.href.split("#")[0] + "\n" : "";
     const text = document.getElementById(button.dataset.copies).textContent + here;
-    // Works where the clipboard's own interface does not: in a page over HTTP, and in a sandbox.
+    // Also works where the Clipboard API does not: in a page over HTTP, and in a sandbox.
     const fill = (copying) => { copying.preventDefault(); copying.clipboardData.setData("text/plain", text); };
     document.addEventListener("copy", fill, { once: true });
     button.textContent = document.execCommand("copy") ? "Copied" : "Not copied";

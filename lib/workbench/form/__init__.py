@@ -1,7 +1,7 @@
-"""The parameters of a notebook as a form, for those who work in it.
+"""A form for a notebook's parameters.
 
-The parameters cell stays the source: running it puts the form back to what the cell says. Running the form's cell
-gives the cells below what the form shows; its button Run does that, and runs them.
+The parameters cell remains the source: running it resets the form to the cell's values. Running the form's cell sets
+the values in the form for the cells below; its button Run does that and also runs them.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any
 
 from lib.verdict.live import is_live
 
-_NO_WIDGETS = "To have the parameters as a form here: pip install 'consolidation-runbooks[lab]'"
+_NO_WIDGETS = "For a parameter form here: pip install 'consolidation-runbooks[lab]'"
 
 
 def form() -> None:
-    """Show the parameters as widgets, where there are some.
+    """Show the parameters as widgets, if widgets are installed.
 
     Raises:
-        NotApplied: What the form shows is wrong; the cells below are not run.
+        NotApplied: A value in the form is invalid; the cells below are not run.
     """
     if not is_live():
         return

@@ -1,4 +1,4 @@
-"""Run and archive: the runbook in a process of its own, its progress, and its report in place."""
+"""Run and archive: run the runbook in a separate process, and show its progress and its report."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _MOST_REPORT_BYTES = 4 * 2**20
 
 
 class ArchivedRun:
-    """The run that was started from this notebook last; one at a time.
+    """The last run started from this notebook; one at a time.
 
-    When the kernel ends, the run's process stops in good order, and the run is archived as interrupted.
+    When the kernel ends, the run's process stops cleanly, and the run is archived as interrupted.
     """
 
     def __init__(self) -> None:
@@ -34,24 +34,27 @@ class ArchivedRun:
         self._shown_progress: tuple[int, int] | None = None
         self._said, self._command, self._report = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._bar = widgets.IntProgress(min=0, max=1)
-        self._stop = widgets.Button(description="Stop", tooltip="Stop the run in good order; it is archived so far")
+        self._stop = widgets.Button(description="Stop", tooltip="Stop the run cleanly and archive it as far as it came")
         self._stop.on_click(lambda _: self._clicked_stop())
         self._going_on = widgets.HBox([self._bar, self._stop, self._said]).add_class("runbook-buttons")
         self.widget = widgets.VBox().add_class("runbook-archived")
 
     def start(self, name: str, values: Mapping[str, object]) -> bool:
-        """Start a run as the command line does; False: another one is in progress, and nothing is started.
+        """Start a run as the command line does.
 
         Args:
-            name: The runbook's.
-            values: Of every parameter, typed.
+            name: The runbook's name.
+            values: Typed values of all parameters.
+
+        Returns:
+            False if another run is in progress; then nothing is started.
 
         Raises:
-            UserError: The runbook does not exist, or it does not take these values; nothing is started.
+            UserError: The runbook does not exist, or a value is invalid; nothing is started.
         """
         runbook = find_runbook(name)
         environment = str(values.get(ENVIRONMENT_PARAMETER) or default_environment())
-        # A default is not read as given text is: an empty text, where None is another value.
+        # Defaults are left out, because text is converted: an empty text may become None.
         defaults = {parameter.name: parameter.default for parameter in runbook.parameters}
         given = {
             name: value
@@ -70,17 +73,17 @@ class ArchivedRun:
         return True
 
     def _run(self, words: Sequence[str], request: StopRequest) -> None:
-        said = line("The run's process ended, but its result could not be read.", "wrong")
+        result = line("The run's process ended, but its result could not be read.", "wrong")
         report = ""
         try:
             with started(words) as process:
                 ended = process.wait(request, meanwhile=lambda: self._show_progress(process))
-            said = _result(ended)
+            result = _result(ended)
             report = _report(ended)
         except OSError as error:
-            said = line(f"The run could not be started: {error}", "wrong")
+            result = line(f"The run could not be started: {error}", "wrong")
         finally:
-            self._said.value, self._report.value = said, report
+            self._said.value, self._report.value = result, report
             self.widget.children = [self._said, self._command, self._report]
             self._request = None
 
@@ -108,19 +111,19 @@ class ArchivedRun:
 
 
 def _result(ended: Ended) -> str:
-    """How the run ended, in a line or two."""
+    """Return how the run ended, in one or two lines of HTML."""
     answer = ended.answer or {}
     if "run_id" in answer:
         found = verdict_line(str(answer["verdict"]), str(answer["headline"]))
         return found + line(f"Archived as {answer['run_id']}: {answer['report']}")
     if ended.exit_code < 0:
         killed = f"The run's process was killed (signal {-ended.exit_code})"
-        return line(f"{killed}; what it left is in the archive: runbook runs list", "wrong")
+        return line(f"{killed}; see what it left in the archive: runbook runs list", "wrong")
     return line(f"Could not run: {ended.last_words}", "wrong")
 
 
 def _report(ended: Ended) -> str:
-    """The report as a page in the page; empty: there is none, or it is too large."""
+    """Return the report as an embedded page, or a line if it cannot be shown; empty if there is none."""
     if "run_id" not in (answer := ended.answer or {}):
         return ""
     run_id = str(answer["run_id"])
@@ -128,7 +131,7 @@ def _report(ended: Ended) -> str:
         archive = Archive()
         report = archive.store.read(archive.run(run_id).report)
     except (RunbookError, OSError) as error:
-        return line(f"The report cannot be read: {error}", "wrong")
+        return line(f"The report could not be read: {error}", "wrong")
     if len(report) > _MOST_REPORT_BYTES:
-        return line("The report is too large to be shown here.")
+        return line("The report is too large to show here.")
     return report_in_place(report.decode(errors="replace"), title=f"Report of {run_id}")

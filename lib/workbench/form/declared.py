@@ -1,4 +1,4 @@
-"""The parameters cell that was last run in this kernel."""
+"""Find the parameters cell that was last run in this kernel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class DeclaredParameters:
     """What a parameters cell declares.
 
     Attributes:
-        execution: The number of its last execution, as the brackets beside the cell show it.
+        execution: Number of its last execution, as shown in the brackets next to the cell.
+        parameters: The parameters.
     """
 
     execution: int
@@ -23,13 +24,13 @@ class DeclaredParameters:
 
 
 def last_declared(sources: Sequence[str]) -> DeclaredParameters | None:
-    """The parameters cell that was run last; None: none was.
+    """Return the parameters cell that was last run; None if there was none.
 
     Args:
-        sources: The source of each execution, by its number, as IPython keeps them.
+        sources: The source of each execution, indexed by its number, as kept by IPython.
 
     Raises:
-        UserError: A line of that cell is not a parameter.
+        UserError: A line of the cell is not a parameter.
     """
     for execution in range(len(sources) - 1, 0, -1):
         if _is_parameters_cell(sources[execution]):
@@ -38,7 +39,7 @@ def last_declared(sources: Sequence[str]) -> DeclaredParameters | None:
 
 
 def _is_parameters_cell(source: str) -> bool:
-    """Whether it only assigns, and says the type of something."""
+    """Return whether a cell contains only assignments and imports, with at least one type annotation."""
     statements = syntax_tree(source).body
     return all(isinstance(each, ast.AnnAssign | ast.Assign | ast.ImportFrom) for each in statements) and any(
         isinstance(each, ast.AnnAssign) for each in statements
@@ -46,9 +47,9 @@ def _is_parameters_cell(source: str) -> bool:
 
 
 def syntax_tree(source: str) -> ast.Module:
-    """Of a code cell; empty for what is not plain Python."""
+    """Parse a code cell; return an empty module if it is not plain Python."""
     try:
-        with catch_warnings(action="ignore"):  # running the cell has shown them
+        with catch_warnings(action="ignore"):  # already shown when the cell ran
             return ast.parse(source)
-    except (SyntaxError, ValueError):  # of IPython's own, such as a magic
+    except (SyntaxError, ValueError):  # IPython syntax, such as a magic
         return ast.Module([], [])

@@ -1,4 +1,4 @@
-"""A widget for each parameter, with its help and, when its value is wrong, the reason beside it."""
+"""A widget for each parameter, with its help and, if the value is invalid, the reason."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _EMPTY = "empty"
 
 
 class Field:
-    """A parameter as a row: its widget, its help, and what is wrong with its value.
+    """A parameter's row: its widget, its help, and what is wrong with its value.
 
     Args:
-        parameter: What is asked for.
-        label_characters: How long the longest label of the form is.
+        parameter: The parameter.
+        label_characters: Length of the form's longest label.
     """
 
     def __init__(self, parameter: Parameter, label_characters: int) -> None:
@@ -39,15 +39,15 @@ class Field:
         self._input.on_change(lambda _: self._check())
 
     def show(self, value: object) -> None:
-        """Show a value, which need not fit."""
+        """Show a value, which may be invalid."""
         self._input.show(value)
         self._check()
 
     def value(self) -> Any:
-        """The typed value of what is shown; when it does not fit, the row says why.
+        """Return the typed value; if it is invalid, the row shows why.
 
         Raises:
-            UserError: It does not fit.
+            UserError: The value is invalid.
         """
         try:
             value = self.parameter.value(self._input.given())
@@ -61,7 +61,7 @@ class Field:
 
     @property
     def text(self) -> str:
-        """What is shown, as a command line has it."""
+        """The value as written on a command line."""
         return as_text(self.parameter.name, self._input.given())
 
     def _check(self) -> None:
@@ -78,7 +78,7 @@ class _Input(Protocol):
     def widget(self) -> Any: ...
 
     def given(self) -> object:
-        """Text as on a command line, or a typed value."""
+        """Return the value as text, as on a command line, or typed."""
         ...
 
     def show(self, value: object) -> None: ...
@@ -97,7 +97,7 @@ class _Text:
     def show(self, value: object) -> None:
         try:
             self.widget.value = as_text(self._name, value)
-        except (UserError, TypeError):  # other cells may have put anything there
+        except (UserError, TypeError):  # other cells may have assigned anything
             self.widget.value = str(value)
 
     def on_change(self, call: Callable[[object], object]) -> None:
@@ -127,7 +127,7 @@ class _Choice:
         return self.widget.value
 
     def show(self, value: object) -> None:
-        # The value too where it is not a choice: the check says so, and which there are.
+        # Also show a value that is not a choice; the check then names the choices.
         shown = value if isinstance(value, Hashable) else str(value)
         choices = dict.fromkeys([*self._choices(), shown])
         self.widget.options = [(str(choice) or _EMPTY, choice) for choice in choices]
@@ -138,7 +138,7 @@ class _Choice:
 
 
 class _Date:
-    """One of the words that mean a date, or a date that is picked."""
+    """A word that means a date, or a picked date."""
 
     def __init__(self, parameter: Parameter, style: dict[str, str]) -> None:
         options = [*((word, word) for word in DATE_WORDS), ("this date:", _PICKED), (_EMPTY, "")]
@@ -153,7 +153,7 @@ class _Date:
         if self._word.value != _PICKED:
             return self._word.value
         if self._picker.value is None:
-            raise UserError(f"no date is picked; pick one, or choose {', '.join(DATE_WORDS)} or {_EMPTY}")
+            raise UserError(f"no date picked; pick one, or choose {', '.join(DATE_WORDS)} or {_EMPTY}")
         return self._picker.value.isoformat()
 
     def show(self, value: object) -> None:

@@ -1,4 +1,4 @@
-"""JupyterLab's own commands, called from the kernel."""
+"""Call JupyterLab's commands from the kernel."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from typing import Any
 
 _RUN = "notebook:run-all-below"
-# Another notebook may have come to the front since the click. The first takes this one there, which is done when a
-# second has ended; and the last comes back from the end of the notebook, to which running goes.
+# Another notebook may have come to the front since the click. The first call brings this one back, which is complete
+# after the second; the last one returns from the notebook's end, to which running scrolls.
 _SHOW = "rendermime:handle-local-link"
 _KERNEL = re.compile(r"kernel-(.+)\.json\Z")
 
 
 class FrontEnd:
-    """The page that shows this notebook. It may be another one than JupyterLab, which takes no commands.
+    """The page that shows this notebook; one other than JupyterLab accepts no commands.
 
-    JupyterLab runs the cells of the notebook in front, from its active cell on. A click makes its cell the active one,
-    and reaches the kernel while cells run, too: it is handled by a thread of its own there.
+    JupyterLab runs the cells of the front notebook from its active cell on. A click makes its cell active, and also
+    reaches the kernel while cells run, where a separate thread handles it.
     """
 
     def __init__(self) -> None:
@@ -30,17 +30,20 @@ class FrontEnd:
         self._app.on_ready(self._ready)
 
     def run_clicked_cell_and_below(self, cell_id: str) -> bool:
-        """Run the cell that was clicked in, and all below it, and stay there; whether the page takes commands.
+        """Run the clicked cell and all cells below, and stay there.
 
         Args:
-            cell_id: Of that cell.
+            cell_id: Id of the clicked cell.
+
+        Returns:
+            Whether the page accepts commands.
         """
         if not self._is_ready:
             return False
         path = self._path()
         commands = [_SHOW, _SHOW, _RUN, _SHOW] if path else [_RUN]
         arguments = {"path": path, "id": f"#cell-id={cell_id}"}
-        # One after the other, each with all of the arguments.
+        # Runs the commands in order, each with all arguments.
         self._app.commands.execute("apputils:run-all-enabled", {"commands": commands, "args": arguments})
         return True
 
@@ -48,7 +51,7 @@ class FrontEnd:
         self._is_ready = True
 
     def _path(self) -> str:
-        """This notebook's, as JupyterLab has it; empty: it does not say."""
+        """Return this notebook's path in JupyterLab; empty if unknown."""
         from ipykernel import get_connection_file
 
         kernel = _KERNEL.search(get_connection_file())

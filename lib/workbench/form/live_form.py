@@ -1,4 +1,4 @@
-"""The form in JupyterLab: its fields, its two buttons, and what they do."""
+"""The form in JupyterLab: its fields and its two buttons."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from lib.workbench.form.front_end import FrontEnd
 from lib.workbench.form.look import form_style, line
 from lib.workbench.form.this_notebook import ThisNotebook
 
-_CHANGING = "Name what is to be changed: Run shows the plan, and changes nothing. plan and reason apply it."
+_CHANGING = "Choose the change: Run only shows its plan. With plan and reason, Run applies it."
 _DOUBLE_CLICK_SECONDS = 1.0
 
 
 class NotApplied(UserError):
-    """What the form shows is wrong, so the cells below keep their values and are not run."""
+    """A value in the form is invalid, so the cells below keep their values and are not run."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows: no traceback, since the mistake is not in the cell."""
+        """Show no traceback in IPython, because the mistake is not in the cell."""
         return [str(self)]
 
 
 class LiveForm:
-    """The parameters that a cell declares as widgets. One of them lasts as long as that declares the same.
+    """The parameters of a cell as widgets. A form is kept as long as the cell declares the same parameters.
 
     Args:
-        shell: IPython's; the values go into its namespace.
+        shell: IPython's shell, whose namespace receives the values.
         declared: What the parameters cell declares.
-        notebook: Whose parameters they are.
+        notebook: The notebook.
         front_end: Runs the cells below.
-        archived_run: The run that was started from here last, or that goes on.
+        archived_run: The last run started from here, or the one in progress.
     """
 
     def __init__(
@@ -59,9 +59,11 @@ class LiveForm:
         folded = {*APPROVALS, *notebook.asking_for_changes(names)}
         self._changing = [field for field in self._fields if field.parameter.name in folded]
         self._fold = widgets.Accordion()
-        self._run = widgets.Button(description="Run", button_style="primary", tooltip="Run the cells below with these")
+        self._run = widgets.Button(
+            description="Run", button_style="primary", tooltip="Run the cells below with these values"
+        )
         self._archive = widgets.Button(
-            description="Run and archive", tooltip="Run the runbook with these in a process of its own, and archive it"
+            description="Run and archive", tooltip="Run the runbook with these values in the background and archive it"
         )
         self._said = widgets.HTML()
         self._run.on_click(lambda _: self._clicked_run())
@@ -76,20 +78,20 @@ class LiveForm:
         ).add_class("runbook-form")
 
     def declares(self, declared: DeclaredParameters) -> bool:
-        """Whether it is a form of just these parameters."""
+        """Return whether the form is for exactly these parameters."""
         return [_as_declared(one) for one in self._declared.parameters] == [
             _as_declared(one) for one in declared.parameters
         ]
 
     def show(self, declared: DeclaredParameters, cell_id: str) -> None:
-        """Apply what the form shows, unless other cells have set parameters meanwhile: then show those.
+        """Apply the form's values; if other cells have set parameters meanwhile, show those instead.
 
         Args:
             declared: The last execution of the parameters cell.
-            cell_id: Of the form's cell.
+            cell_id: Id of the form's cell.
 
         Raises:
-            NotApplied: What it shows is wrong; the namespace is as it was.
+            NotApplied: A value is invalid; the namespace is unchanged.
         """
         self._cell_id = cell_id
         held = {field.parameter.name: self._held(field.parameter) for field in self._fields}
@@ -99,7 +101,7 @@ class LiveForm:
         self._declared, self._left = declared, held
         for field in self._fields:
             field.show(held[field.parameter.name])
-        if any(field.text for field in self._changing if field.parameter.name in APPROVALS):  # not to be overlooked
+        if any(field.text for field in self._changing if field.parameter.name in APPROVALS):  # must not be overlooked
             self._fold.selected_index = 0
         self._said.value = ""
 
@@ -126,7 +128,7 @@ class LiveForm:
         elif threading.current_thread() is threading.main_thread():
             self._apply()
             self._said.value = line(f"Set: {self._summary(values)}. Now run the cells below.")
-        else:  # cells may be running, and this one sets the values between two of them
+        else:  # cells may be running, so the values must not be set between two of them
             self._said.value = line("Now run this cell and those below.")
 
     def _clicked_archive(self) -> None:
@@ -137,16 +139,16 @@ class LiveForm:
         except RunbookError as error:
             self._said.value = line(f"Not run: {error}", "wrong")
         else:
-            self._said.value = "" if started else line("A run is in progress: stop it, or wait for its end.")
+            self._said.value = "" if started else line("A run is in progress: stop it, or wait for it to end.")
 
     def _enable(self) -> None:
         self._run.disabled = False
 
     def _values(self) -> dict[str, Any]:
-        """What is shown, typed.
+        """Return the form's typed values.
 
         Raises:
-            NotApplied: Some of it does not fit.
+            NotApplied: A value is invalid.
         """
         values: dict[str, Any] = {}
         wrong = []
@@ -156,7 +158,7 @@ class LiveForm:
             except UserError:
                 wrong.append(field.parameter.name)
         if wrong:
-            raise NotApplied(f"Not run: wrong value for {', '.join(wrong)}.")
+            raise NotApplied(f"Not run: invalid value for {', '.join(wrong)}.")
         return values
 
     def _summary(self, values: Mapping[str, Any]) -> str:
@@ -182,7 +184,7 @@ def _as_declared(parameter: Parameter) -> tuple[object, ...]:
 
 
 def _are_same(held: Mapping[str, Any], left: Mapping[str, Any]) -> bool:
-    """Whether the parameters are as they were left. Other cells may have put anything there, such as a frame."""
+    """Return whether the parameters are unchanged; other cells may have assigned anything, such as a DataFrame."""
     return held.keys() == left.keys() and all(
         type(value) is type(left[name]) and value == left[name] for name, value in held.items()
     )

@@ -1,4 +1,4 @@
-"""How the form looks: in JupyterLab's own colours, in its light theme and in its dark one."""
+"""The form's style: JupyterLab's own colours, in its light and dark themes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 from lib.verdict.live import style
 from lib.words.text import one_line
 
-# A label's character, and the room that an input takes beside it, in pixels.
+# Widths in pixels: a character of a label, and an input.
 CHARACTER, INPUT = 8, 290
 
 _LONGEST_LINE = 500
@@ -35,26 +35,26 @@ _STYLE = """<style>
 .runbook-form iframe { color-scheme: light; }
 [data-jp-theme-light="false"] .runbook-form iframe { color-scheme: dark; }
 </style>"""
-# Its links lead to files beside the report, which are not beside this page.
+# The report's links lead to files next to it, which are not next to this page.
 _NO_LINKS = "<style>a:not([href^='#']) { pointer-events: none; color: inherit; text-decoration: none; }</style>"
 
 
 def form_style() -> str:
-    """For an HTML widget of the form."""
+    """Return the style element of the form."""
     return style() + _STYLE
 
 
 def line(text: str, kind: str = "said") -> str:
-    """One line of text for an HTML widget; `kind` is ``said`` or ``wrong``."""
+    """Return a line of text as HTML; `kind` is ``said`` or ``wrong``."""
     return f'<div class="runbook-{kind}" role="status">{escape(one_line(text)[:_LONGEST_LINE])}</div>'
 
 
 def verdict_line(verdict: str, headline: str) -> str:
-    """A verdict with its headline, in the colours of verdicts."""
+    """Return a verdict in its colour, with its headline."""
     shown = f'<b class="verdict {escape(verdict.lower())}">{escape(verdict)}</b>'
     return f'<div class="runbook-said" role="status">{shown} {escape(one_line(headline)[:_LONGEST_LINE])}</div>'
 
 
 def report_in_place(page: str, title: str) -> str:
-    """A whole page in a frame of bounded height: without scripts, and without a way into the page around it."""
+    """Embed a whole page in a frame of limited height, without scripts or access to the surrounding page."""
     return f'<iframe sandbox title="{escape(title)}" srcdoc="{escape(page + _NO_LINKS)}"></iframe>'

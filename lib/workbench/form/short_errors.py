@@ -1,6 +1,6 @@
-"""An error of this library in a cell: its one line, without the frames of a library that its reader did not write.
+"""Show an error of this library in a cell as one line, without the library's stack frames.
 
-An archived run keeps the whole traceback, and every other error does everywhere.
+Archived runs keep the whole traceback, and other errors always show theirs.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ _HOW_TO_SEE_IT = "For its traceback: %tb"
 
 
 def shorten_errors(shell: Any) -> None:
-    """Have IPython's shell show them so, in this process.
+    """Shorten the errors that IPython's shell shows in this process.
 
-    The way to show an error belongs to its class in IPython, which sets that of the last one for ``%tb`` by itself.
+    IPython finds the rendering method on the error's class, and keeps the last error for ``%tb`` itself.
     """
 
     def lines(error: RunbookError) -> list[str]:
         if sys.exc_info()[1] is error:
             return [f"{type(error).__name__}: {one_line(str(error))}", _HOW_TO_SEE_IT]
-        # It was raised by an earlier cell, and %tb asks for it again.
+        # Raised by an earlier cell, and now requested with %tb.
         whole: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__)
         return whole
 

@@ -1,4 +1,4 @@
-"""Which form this kernel shows, at the place where its cell is run."""
+"""Show this kernel's form where its cell is run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lib.workbench.form.this_notebook import this_notebook
 
 
 class _Workbench:
-    """What a kernel has one of: a run outlasts the form that it was started from."""
+    """The objects of a kernel; a run outlives the form that it was started from."""
 
     def __init__(self) -> None:
         self.front_end = FrontEnd()
@@ -31,16 +31,16 @@ def _workbench(_shell: Any) -> _Workbench:
 
 
 def show_form(shell: Any) -> Any:
-    """Show the form of the parameters cell that was last run in this kernel.
+    """Show the form for the parameters cell that was last run in this kernel.
 
     Args:
-        shell: IPython's.
+        shell: IPython's shell.
 
     Returns:
-        The widget that is shown.
+        The widget shown.
 
     Raises:
-        NotApplied: What it shows is wrong.
+        NotApplied: A value in the form is invalid.
     """
     bench = _workbench(shell)
     try:
@@ -60,7 +60,7 @@ def _show(form: LiveForm, declared: DeclaredParameters, cell_id: str) -> Any:
     try:
         form.show(declared, cell_id)
     finally:
-        _display(form.widget, "The form of the parameters is shown where widgets are.")
+        _display(form.widget, "The parameter form is shown where widgets are supported.")
     return form.widget
 
 
@@ -73,6 +73,6 @@ def _display(widget: Any, plain: str) -> Any:
 
 
 def _cell_id(shell: Any) -> str:
-    """Of the cell that runs, as JupyterLab names it; empty: it is another front end."""
+    """Return JupyterLab's id of the running cell; empty in other front ends."""
     kernel = getattr(shell, "kernel", None)
     return str(kernel.get_parent().get("metadata", {}).get("cellId", "")) if kernel else ""

@@ -1,4 +1,4 @@
-"""The notebook of this kernel: which runbook it is, and which of its parameters ask for a change."""
+"""The kernel's notebook: its runbook, and which of its parameters request a change."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _END_OF_NAME = re.compile(r"[\s.]")
 
 @dataclass(frozen=True)
 class ThisNotebook:
-    """The notebook of this kernel, as its file was last saved.
+    """The kernel's notebook, as last saved.
 
     Attributes:
-        runbook: The name of the runbook that it is, or is a copy of.
-        sources: Of its code cells; none: the file is not where it was.
+        runbook: The name of its runbook.
+        sources: Sources of its code cells; empty if the file cannot be read.
     """
 
     runbook: str
     sources: tuple[str, ...]
 
     def asking_for_changes(self, names: Iterable[str]) -> frozenset[str]:
-        """Those that are handed on together with what approves a change: they name what is changed."""
+        """Return the names that a call takes together with the approval of a change: they define the change."""
         calls = [
             node for tree in map(syntax_tree, self.sources) for node in ast.walk(tree) if isinstance(node, ast.Call)
         ]
@@ -40,7 +40,7 @@ class ThisNotebook:
 
 
 def this_notebook() -> ThisNotebook:
-    """The notebook of this kernel. It may have been renamed since the kernel began: then its name is that of before."""
+    """Return the kernel's notebook; if it was renamed since the kernel started, under its old name."""
     path = Path(os.environ.get(SESSION_VARIABLE, ""))
     name = _END_OF_NAME.split(path.name)[0]
     try:

@@ -1,4 +1,4 @@
-"""A question asked beside others, each for so long."""
+"""Run checks in parallel, each with a time limit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 
 class Asked(Generic[_T]):
-    """A question that is asked in a thread, which is left behind when it takes too long."""
+    """A check that runs in a thread, which is abandoned if it takes too long."""
 
     def __init__(self, name: str, look: Callable[[], _T]) -> None:
         self.name = name
@@ -28,12 +28,12 @@ class Asked(Generic[_T]):
     def _run(self) -> None:
         try:
             self._found.append(self._look())
-        except Exception as error:  # whatever it is, the page says so and the others are shown
-            self._found.append(f"could not look: {one_line(str(error) or repr(error)):.{_LONGEST}}")
+        except Exception as error:  # the page shows any error, and still shows the other checks
+            self._found.append(f"could not be checked: {one_line(str(error) or repr(error)):.{_LONGEST}}")
 
     def result(self, deadline: float) -> _T | str:
-        """What was found, or why nothing was."""
+        """Return the result, or a line with the reason why there is none."""
         self._thread.join(max(0.0, deadline - monotonic()))
         if self._found:
             return self._found[0]
-        return f"could not look: no answer within {spoken_seconds(round(monotonic() - self._began, 1))}"
+        return f"could not be checked: no answer within {spoken_seconds(round(monotonic() - self._began, 1))}"

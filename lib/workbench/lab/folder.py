@@ -1,7 +1,7 @@
-"""The folder that JupyterLab opens: working copies, outside git, so that running a notebook changes no tracked file.
+"""The folder that JupyterLab opens: working copies outside git, so that running a notebook changes no tracked file.
 
-A copy in which nobody changed a source follows its original. One that a person changed is kept; once
-its original has changed too, it stands beside the new copy under a name that says so.
+An unchanged copy follows its original. A copy that a person changed is kept; once its original has changed too, the
+person's copy is renamed and a new one is added.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LabFolder:
     """The working copies of one environment.
 
     Args:
-        path: Its folder; made when something is written.
+        path: Its folder; created when something is written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,14 +50,14 @@ class LabFolder:
 
     @property
     def environment(self) -> str:
-        """Whose copies they are."""
+        """The name of the environment."""
         return self.path.name
 
     def claim(self) -> int:
-        """Keep others out for as long as the descriptor is open, which a program that this one becomes inherits.
+        """Lock the folder while the returned file descriptor is open; a program started with exec inherits it.
 
         Raises:
-            UserError: Another JupyterLab has it, or the folder cannot be written.
+            UserError: Another JupyterLab uses the folder, or it cannot be written.
         """
         with _writable(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ class LabFolder:
             process = os.read(descriptor, 20).decode("ascii", "replace")
             os.close(descriptor)
             raise UserError(
-                f"another `runbook lab` has {self.path} (process {process or '?'}); work in that one, or stop it"
+                f"another `runbook lab` is using {self.path} (process {process or '?'}); use that one, or stop it"
             ) from error
         with _writable(self.path):
             os.ftruncate(descriptor, 0)
@@ -78,21 +78,22 @@ class LabFolder:
         return descriptor
 
     def put(self, name: str, copy: Notebook, *, is_page: bool = False) -> str:
-        """Have a working copy under that name.
+        """Write a working copy under this name.
 
         Args:
-            copy: What it is to be.
-            is_page: Its outputs are what counts: it is written again each time, and a changed one is put aside.
+            name: The file's name.
+            copy: The notebook.
+            is_page: It counts for its outputs: it is always rewritten, and a changed one is renamed.
 
         Returns:
-            What became of a person's own, in one line; empty when there was none.
+            What happened to a person's copy, in one line; empty if there was none.
 
         Raises:
-            UserError: The folder cannot be written; what was there is still there.
+            UserError: The folder cannot be written; existing files are kept.
         """
         found = self._read(name)
         if found is not None and digest_of(found) == digest_of(copy) and not is_page:
-            if base_of(found) != digest_of(copy):  # a person has made the same change as its original
+            if base_of(found) != digest_of(copy):  # a person has made the same change as the original
                 self._write(name, marked(found, runbook_of(copy)))
             return ""
         if not os.path.lexists(self.path / name) or (found is not None and is_untouched(found)):
@@ -102,16 +103,21 @@ class LabFolder:
             return f"{name}: kept as you changed it"
         aside = self._put_aside(name)
         self._write(name, copy)
-        return f"{name}: {'yours' if found else 'what could not be read'} is now {aside!r}, beside a new copy"
+        return f"{name}: {'your copy' if found else 'an unreadable file'} was renamed {aside!r}; a new copy was written"
 
     def put_with_parameters(self, runbook: Runbook, label: str, copy: Notebook) -> str:
-        """Have a further working copy, named by its runbook and its parameters; one that a person changed is theirs.
+        """Write another working copy, named by runbook and parameters; copies that a person changed are kept.
+
+        Args:
+            runbook: Its runbook.
+            label: The parameters, for the name.
+            copy: The notebook.
 
         Returns:
             Its name.
 
         Raises:
-            UserError: The folder cannot be written.
+            UserError: The folder cannot be written, or has too many such copies.
         """
         for number in range(1, _MOST_OF_ONE_NAME):
             name = f"{runbook.name} ({label}){f' {number}' if number > 1 else ''}.ipynb"
@@ -120,13 +126,13 @@ class LabFolder:
                 if found is None or digest_of(found) != digest_of(copy):
                     self._write(name, copy)
                 return name
-        raise UserError(f"{self.path} holds too many notebooks of {runbook.name} ({label}); remove some")
+        raise UserError(f"{self.path} has too many copies of {runbook.name} ({label}); remove some")
 
     def sweep(self, names: Iterable[str]) -> None:
-        """Remove untouched copies: of originals that are gone, and those with parameters that nobody used for a week.
+        """Remove unchanged copies whose original is gone, or that have parameters and were not written for a week.
 
         Args:
-            names: Of the runbooks there are, damaged ones too.
+            names: Names of all runbooks, including damaged ones.
         """
         known = {*names}
         for name in self.notebooks():
@@ -141,11 +147,11 @@ class LabFolder:
                     self._files.delete(name)
 
     def notebooks(self) -> Iterator[str]:
-        """The names of the notebooks in it, the person's own too."""
+        """Yield the names of all notebooks in it, including a person's own."""
         return (name for name in self._files.children() if name.endswith(".ipynb"))
 
     def _read(self, name: str) -> Notebook | None:
-        """None: it is not there, or damaged."""
+        """Return the notebook; None if it is missing or damaged."""
         try:
             return from_bytes(self._files.read(name))
         except (FileNotFoundError, ValueError, Unavailable):
@@ -168,24 +174,27 @@ class LabFolder:
 
 
 def lab_folder(environment: str) -> LabFolder:
-    """The folder of an environment's working copies, below ``RUNBOOK_HOME``. Raises UserError without a project."""
+    """Return the folder of an environment's working copies, in ``RUNBOOK_HOME``.
+
+    Raises:
+        UserError: There is no project.
+    """
     return LabFolder(places.home() / "lab" / environment)
 
 
 def prepare(folder: LabFolder) -> list[str]:
-    """Have a working copy of each runbook, with the folder's environment in its parameters.
+    """Write a working copy of each runbook, with the folder's environment in its parameters.
 
     Returns:
-        What a person should know, a line each: hidden and damaged notebooks, which are left out; copies that they
-        changed.
+        Notes for the user, one line each: hidden and damaged notebooks, which are left out, and copies they changed.
 
     Raises:
-        UserError: There is no runbook, or the folder cannot be written.
+        UserError: There are no runbooks, or the folder cannot be written.
     """
     there = runbooks()
     if not there:
-        raise UserError(f"there is no runbook in {' or '.join(map(str, places.notebooks()))}")
-    notes = [f"{path} is hidden, so it is not a runbook; delete it" for path in hidden_notebooks()]
+        raise UserError(f"no runbooks in {' or '.join(map(str, places.notebooks()))}")
+    notes = [f"{path} is a hidden file, not a runbook; delete it" for path in hidden_notebooks()]
     folder.sweep(runbook.name for runbook in there)
     for runbook in there:
         try:
@@ -198,7 +207,7 @@ def prepare(folder: LabFolder) -> list[str]:
 
 
 def environment_of(runbook: Runbook, environment: str) -> dict[str, str]:
-    """The environment as the parameter of a runbook that has it."""
+    """Return the environment parameter's value, or nothing if the runbook has no such parameter."""
     declared = [parameter.name for parameter in runbook.parameters]
     return {ENVIRONMENT_PARAMETER: environment} if ENVIRONMENT_PARAMETER in declared else {}
 
@@ -210,5 +219,5 @@ def _writable(folder: Path) -> Iterator[None]:
     except (OSError, Unavailable) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UserError(
-            f"working copies cannot be written in {folder}: {reason}; mend that, or name another place by RUNBOOK_HOME"
+            f"working copies cannot be written in {folder}: {reason}; fix that, or set RUNBOOK_HOME to another folder"
         ) from error

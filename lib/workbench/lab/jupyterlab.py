@@ -1,4 +1,4 @@
-"""How JupyterLab is started on the folder of working copies."""
+"""Start JupyterLab on the folder of working copies."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from lib.workbench.lab.kernels import ThisPython
 from lib.workbench.lab.next_notebook import FOLDER_VARIABLE
 from lib.workbench.lab.working_copy import Notebook
 
-# Defaults of settings, which a person's own stand over: no question about news, no look for updates.
+# Default settings, which a person's own override: no prompt about news, no update check.
 _DEFAULTS = Path(__file__).parent / "jupyter"
 _CONFIG_PATH = "JUPYTER_CONFIG_PATH"
 
 
 def command(folder: LabFolder, *, port: int | None = None, browser: bool = True) -> list[str]:
-    """What starts it, on the start page.
+    """Return the command that starts it on the start page.
 
     Args:
-        folder: What it opens.
-        port: Where it answers; None: the first free one from 8888 on.
-        browser: Whether it opens one.
+        folder: The folder to open.
+        port: Its port; None: the first free one from 8888.
+        browser: Whether to open a browser.
     """
     options = [
         f"--ServerApp.root_dir={folder.path}",
         f"--LabApp.default_url=/lab/tree/{START}",
         f"--ServerApp.kernel_spec_manager_class={ThisPython.__module__}.{ThisPython.__qualname__}",
         "--MappingKernelManager.default_kernel_name=python3",
-        # Between kernels and server: what they show is not for every user of this machine.
+        # Encrypts traffic between kernels and server, which other users of this machine must not read.
         "--MappingKernelManager.transport_encryption=auto",
     ]
     if port is not None:
@@ -40,12 +40,12 @@ def command(folder: LabFolder, *, port: int | None = None, browser: bool = True)
         options.append("--no-browser")
     if os.geteuid() == 0:
         options.append("--allow-root")
-    # -P: a file of the folder it is started in may be called like a module that it needs.
+    # -P: a file in the current folder must not shadow a module.
     return [sys.executable, "-P", "-m", "jupyterlab", *options]
 
 
 def variables(folder: LabFolder) -> dict[str, str]:
-    """The environment in which kernels find this library, the project and the folder, and terminals `runbook`."""
+    """Return the environment variables with which kernels find the library, project and folder; terminals `runbook`."""
     ours = {
         _CONFIG_PATH: _first(str(_DEFAULTS), _CONFIG_PATH),
         "PATH": _first(str(Path(sys.executable).parent), "PATH"),
@@ -59,7 +59,7 @@ def _first(folder: str, variable: str) -> str:
 
 
 def trust(notebook: Notebook) -> None:
-    """Have JupyterLab show its outputs as those of a cell that one has run oneself: this library has made them."""
+    """Sign the notebook, so that JupyterLab trusts its outputs: this library created them."""
     from nbformat import from_dict, sign
 
     sign.NotebookNotary().sign(from_dict(notebook))  # type: ignore[no-untyped-call]

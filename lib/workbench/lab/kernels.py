@@ -1,4 +1,4 @@
-"""The kernels that `runbook lab` offers: this Python, and none that someone has installed under its name."""
+"""The kernels in `runbook lab`: only this Python, not one installed under the same name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from traitlets import default
 
 
 class ThisPython(KernelSpecManager):
-    """Without folders of installed kernels there is only `python3`, the Python that JupyterLab runs in."""
+    """Without folders of installed kernels, only `python3` is left: the Python that runs JupyterLab."""
 
     @default("kernel_dirs")
     def _no_folders(self) -> list[str]:

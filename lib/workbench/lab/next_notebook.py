@@ -1,4 +1,4 @@
-"""A further working copy of the next notebook, in which its parameters are set: what a next step links to."""
+"""Create a working copy of the next notebook with its parameters set, for a next step's link."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from lib.words.runbook_commands import NextRunbook
 from lib.workbench.lab.folder import LabFolder, environment_of
 from lib.workbench.lab.working_copy import working_copy
 
-# `runbook lab` names its folder to the kernels by this; a JupyterLab that was started otherwise has none.
+# `runbook lab` passes its folder to kernels in this variable; it is not set in a JupyterLab started otherwise.
 FOLDER_VARIABLE = "RUNBOOK_LAB"
-# Of a change a link carries no more than what is looked at: a person asks for the change, and gives the reason.
+# A link never requests a change, only what to check: a person requests the change, and gives the reason.
 _LOOKED_AT = (ENVIRONMENT_PARAMETER, "date", "timezone")
 _MOST_NOTEBOOKS = 200
 _LONGEST_VALUE = 1_000
@@ -30,7 +30,7 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9.,_@+-]+")
 
 
 def link_next_notebooks() -> None:
-    """Have the next steps that this kernel displays link to notebooks with their parameters, in a folder of ours."""
+    """Make next steps displayed by this kernel link to notebooks with their parameters, if `runbook lab` started it."""
     if FOLDER_VARIABLE in os.environ and SESSION_VARIABLE in os.environ:
         carry_parameters_by(_link)
 
@@ -47,10 +47,10 @@ def _link(following: NextRunbook) -> str | None:
 
 
 def notebook_for(folder: LabFolder, following: NextRunbook) -> str:
-    """The name in the folder of a notebook that has the parameters; made when it is not there.
+    """Return the name of a notebook in the folder with these parameters, creating it if necessary.
 
     Returns:
-        Empty: the runbook does not exist, it takes no such values, or there can be no further notebook.
+        The name; empty if the runbook does not exist, the values are invalid, or there are too many notebooks.
     """
     try:
         runbook = find_runbook(following.name)
@@ -63,7 +63,7 @@ def notebook_for(folder: LabFolder, following: NextRunbook) -> str:
         if sum(1 for _ in folder.notebooks()) >= _MOST_NOTEBOOKS:
             return ""
         return folder.put_with_parameters(runbook, _label(other), copy)
-    except (RunbookError, OSError):  # the command still stands in the step, with the lines to paste
+    except (RunbookError, OSError):  # the step still shows the command
         return ""
 
 
@@ -73,10 +73,10 @@ def _own_name(folder: LabFolder, runbook: Runbook) -> str:
 
 
 def _carried(runbook: Runbook, following: NextRunbook) -> dict[str, str]:
-    """The values that a link may carry, by the names that the notebook declares.
+    """Return the values that a link may carry, by the names that the notebook declares.
 
     Raises:
-        UserError: One is given twice or too long, or the environment does not exist.
+        UserError: A value is given twice or too long, or the environment does not exist.
     """
     given = declared_names(runbook.parameters, dict(following.given))
     if len(given) != len(following.given) or any(len(value) > _LONGEST_VALUE for value in given.values()):

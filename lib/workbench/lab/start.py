@@ -1,6 +1,6 @@
-"""The page that JupyterLab opens on: how the environment is, and which notebook to begin with.
+"""JupyterLab's start page: the environment's state, and which notebook to start with.
 
-It is a notebook of one cell, already run, so that it is there at once; running the cell looks again.
+It is a notebook with one cell that has already been run, so it shows at once; running the cell updates it.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from lib.workbench.lab.working_copy import Notebook, marked
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-# All sources together, each in a thread: the page must not wait for a platform that does not answer.
+# For all sources together, each in its own thread: the page must not wait for a platform that does not answer.
 WAIT_SECONDS = 8.0
 _MOST_RUNS_READ = 5
 _LONGEST = 300
-_SOURCE = "from lib.workbench.lab.start import start\n\nstart({name})  # run this cell to look again"
+_SOURCE = "from lib.workbench.lab.start import start\n\nstart({name})  # run this cell to update the page"
 
 
 @dataclass(frozen=True)
 class StartPage:
-    """The page, as HTML in which everything from outside is escaped."""
+    """The page as HTML, with all outside text escaped."""
 
     html: str
 
@@ -54,11 +54,11 @@ class StartPage:
 
 
 def start(environment: str, *, wait_seconds: float = WAIT_SECONDS) -> StartPage:
-    """Look at an environment, and say which notebook to begin with.
+    """Check an environment, and list the notebooks to start with.
 
     Args:
-        environment: A file of ``params/environments``, without its ending.
-        wait_seconds: After so long a source that has not answered is said to have not.
+        environment: Name of a file in ``params/environments``.
+        wait_seconds: Time limit for all sources together.
 
     Raises:
         UserError: The environment does not exist.
@@ -90,7 +90,7 @@ def start(environment: str, *, wait_seconds: float = WAIT_SECONDS) -> StartPage:
 
 
 def page(environment: str, *, wait_seconds: float = WAIT_SECONDS) -> Notebook:
-    """The same as a notebook. Raises as `start` does."""
+    """Return the start page as a notebook; see `start`."""
     html = start(environment, wait_seconds=wait_seconds).html
     output = {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/html": html}}
     cell = {
@@ -124,7 +124,7 @@ def _duplicates(environment: str) -> Section:
 
 
 def _last_runs(environment: str, there: Sequence[Runbook]) -> dict[str, RunRecord]:
-    """Of each runbook the newest run that has ended and was not refused."""
+    """Return the newest run of each runbook that has ended and was not refused."""
     archive = Archive()
     found = {}
     for runbook in there:
@@ -140,7 +140,7 @@ def _answer(asked: Asked[Section], deadline: float, folder: LabFolder) -> dict[s
     found = asked.result(deadline)
     check = found.checks[0] if isinstance(found, Section) and found.checks else None
     if check is None:
-        summary = found if isinstance(found, str) else "not asked in this environment"
+        summary = found if isinstance(found, str) else "not checked in this environment"
         return {"verdict": _verdict(Verdict.UNKNOWN), "name": asked.name, "summary": summary, "links": []}
     return {
         "verdict": _verdict(check.verdict),
@@ -156,7 +156,7 @@ def _links(check: Check, folder: LabFolder) -> list[str]:
 
 
 def _notebooks(there: Sequence[Runbook], last: dict[str, RunRecord], settings: Environment) -> list[dict[str, Any]]:
-    """The worst last verdict first, then by name."""
+    """Return the notebooks, worst last verdict first, then by name."""
 
     def badness(runbook: Runbook) -> int:
         record = last.get(runbook.name)

@@ -1,6 +1,6 @@
-"""A working copy of a notebook: its cells without outputs, its parameters set, and marks of what was written.
+"""A working copy of a notebook: its cells without outputs, its parameters set, and a mark of what was written.
 
-JupyterLab keeps the marks when it saves the notebook, so they show later whether a person has changed a source.
+JupyterLab keeps the mark when it saves the notebook, so it shows later whether a person has changed a source.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lib.runbooks.catalogue import Runbook
 from lib.runbooks.parameters import declared_parameters, resolve_values
 from lib.words.runbook_commands import text_literal
 
-# In the notebook's metadata: which runbook it is, and what its cells were when they were written.
+# Key in the notebook's metadata: its runbook, and a digest of its cells as written.
 MARKS = "consolidation_runbooks"
 _WRITTEN = "written"
 
@@ -25,14 +25,14 @@ Notebook = dict[str, Any]
 
 
 def working_copy(runbook: Runbook, values: Mapping[str, object]) -> Notebook:
-    """The runbook's notebook with these values in its parameters cell.
+    """Return the runbook's notebook with these values in its parameters cell.
 
     Args:
-        runbook: Whose original is read.
-        values: As text or typed, by name; the others keep their defaults.
+        runbook: The runbook.
+        values: Values by name, as text or typed; the others keep their defaults.
 
     Raises:
-        UserError: The original cannot be read, or a value does not fit what it declares.
+        UserError: The original cannot be read, or a value is invalid.
     """
     notebook = deepcopy(runbook.notebook())
     typed = resolve_values(runbook.parameters, values)
@@ -48,24 +48,30 @@ def working_copy(runbook: Runbook, values: Mapping[str, object]) -> Notebook:
 
 
 def marked(notebook: Notebook, runbook: str) -> Notebook:
-    """The notebook with its marks.
+    """Add the mark to a notebook, and return it.
 
     Args:
-        runbook: The name of the runbook that it is; empty: it is none.
+        notebook: Changed in place.
+        runbook: The name of its runbook; empty if it has none.
     """
     notebook["metadata"][MARKS] = {"runbook": runbook, _WRITTEN: digest_of(notebook)}
     return notebook
 
 
 def with_values(source: str, values: Mapping[str, Any], *, where: str) -> str:
-    """The source of a parameters cell with other values, which are checked: literals, and nothing else, are put in.
+    """Return the source of a parameters cell with other values, inserted as literals only.
+
+    Args:
+        source: The cell's source.
+        values: Typed values by name.
+        where: Names the notebook in errors.
 
     Raises:
-        UserError: It would not read back as these values; `where` names it.
+        UserError: The new source would not give these values.
     """
     lines = source.encode().splitlines(keepends=True)
     statements = [each for each in ast.parse(source).body if isinstance(each, ast.AnnAssign)]
-    # From the end, so that what is replaced moves nothing that comes later.
+    # From the end, so that no replacement shifts a later one.
     for statement in reversed(statements):
         name = statement.target.id if isinstance(statement.target, ast.Name) else ""
         if name in values:
@@ -73,12 +79,14 @@ def with_values(source: str, values: Mapping[str, Any], *, where: str) -> str:
     changed = b"".join(lines).decode()
     read = {parameter.name: parameter.default for parameter in declared_parameters(changed, where=where)}
     if any(name not in read or read[name] != value for name, value in values.items()):
-        raise UserError(f"{where}: its parameters cell cannot be given other values; write each parameter on its line")
+        raise UserError(
+            f"{where}: cannot set other values in the parameters cell; write each parameter on its own line"
+        )
     return changed
 
 
 def _replace(lines: list[bytes], statement: ast.AnnAssign, value: Any) -> None:
-    """Columns of `ast` count bytes."""
+    """Replace a statement's value in the lines, which are bytes because columns of `ast` count bytes."""
     literal = (text_literal(value) if isinstance(value, str) else repr(value)).encode()
     old = statement.value
     first, last = (old or statement.annotation, old or statement.annotation)
@@ -90,7 +98,7 @@ def _replace(lines: list[bytes], statement: ast.AnnAssign, value: Any) -> None:
 
 
 def digest_of(notebook: Notebook) -> str:
-    """Of all that a person writes into a notebook: the cells' sources, kinds, tags and pasted pictures; no outputs."""
+    """Return a SHA-256 digest of what a person writes: the cells' sources, kinds, tags and attachments, not outputs."""
     written = [
         (cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags") or [], cell.get("attachments") or {})
         for cell in notebook["cells"]
@@ -99,17 +107,17 @@ def digest_of(notebook: Notebook) -> str:
 
 
 def runbook_of(notebook: Notebook) -> str:
-    """The name of the runbook that a copy was made of; empty: it is none."""
+    """Return the name of a copy's runbook; empty if it has none."""
     return str(_marks(notebook).get("runbook", ""))
 
 
 def base_of(notebook: Notebook) -> str:
-    """The digest of what was written by us; empty for a notebook of a person's own."""
+    """Return the digest of what this library wrote; empty for a person's own notebook."""
     return str(_marks(notebook).get(_WRITTEN, ""))
 
 
 def is_untouched(notebook: Notebook) -> bool:
-    """Whether no person has changed a source in it since it was written by us."""
+    """Return whether no source has changed since this library wrote the notebook."""
     return base_of(notebook) == digest_of(notebook)
 
 
@@ -119,12 +127,12 @@ def _marks(notebook: Notebook) -> Mapping[str, Any]:
 
 
 def to_bytes(notebook: Notebook) -> bytes:
-    """As the file holds it."""
+    """Encode a notebook as its file's content."""
     return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
 def from_bytes(content: bytes) -> Notebook:
-    """Read a notebook.
+    """Parse a notebook's file content.
 
     Raises:
         ValueError: It is damaged.

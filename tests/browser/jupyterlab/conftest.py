@@ -1,4 +1,4 @@
-"""One JupyterLab for all tests of it in a process, a browser for those of a module, a page for each."""
+"""One JupyterLab per process, one browser per module, one page per test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield running
 
 
-# Of a module alone: while a browser is open, no other test of the process can run an event loop.
+# Per module: while a browser is open, no other test in the process can run an event loop.
 @pytest.fixture(scope="module")
 def browser(lab: Lab) -> Iterator[Browser]:
     with chromium() as running:

@@ -1,7 +1,8 @@
-"""A real JupyterLab on copies of the notebooks and on a real race, driven by Chromium.
+"""A real JupyterLab with copies of the notebooks and a real race, driven by Chromium.
 
-`running_lab` starts the server: a port, a token, a root, settings and state of its own; nothing is left of it.
-`open_notebook` opens one in a page; an `OpenNotebook` runs cells and shows what they gave. A cell is named by its id.
+`running_lab` starts the server with its own port, token, root, settings and state, and leaves nothing behind.
+`open_notebook` opens a notebook in a page; an `OpenNotebook` runs cells and returns their outputs. Cells are named by
+id.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from rehearsal.drills.stage import Stage
 
 SCREEN = {"width": 1_280, "height": 900}
 START_SECONDS = 120
-# A page, a kernel or all cells of a notebook, on a busy machine.
+# Time limit for a page, a kernel or all cells of a notebook, on a busy machine.
 PATIENCE_MS = 180_000
 
-# It ends when its own input does, and that ends with this process, however it dies.
+# It ends when its input ends, which happens when this process ends in any way.
 _ENDS_WITH_US = '"$@" & read -r _; kill $!; wait $!'
-# Nothing is fetched from elsewhere, and no dialog asks for it.
+# No downloads, and no dialogs that offer them.
 _SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True,
@@ -47,7 +48,7 @@ _IS_READY = f"""(path) => {{
   const panel = window.jupyterapp && {_PANEL};
   return panel?.content.widgets.length > 1 && panel.sessionContext.session?.kernel?.status === "idle";
 }}"""
-# The page shows only the cells near to where it is scrolled to.
+# The page renders only the cells near the scroll position.
 _SHOW = f"""async ([path, id]) => {{
   const notebook = {_PANEL}.content;
   const index = notebook.widgets.findIndex((each) => each.model.id === id);
@@ -62,9 +63,9 @@ class Lab:
     """A running JupyterLab.
 
     Attributes:
-        address: Where it listens, as ``http://127.0.0.1:PORT``.
-        root: The folder that it shows: of projects, one for each notebook that is opened.
-        template: Such a project: notebooks, the local environment, and the state of the drill `race`.
+        address: Its address, as ``http://127.0.0.1:PORT``.
+        root: The folder that it shows, with a project for each opened notebook.
+        template: A template project: notebooks, the local environment, and the state of the drill `race`.
         today: The date of the race, with its duplicates, ``YYYY-MM-DD``.
     """
 
@@ -80,8 +81,8 @@ class OpenNotebook:
     """A notebook in a page, with its kernel.
 
     Attributes:
-        project: The folder of its project, whose state and archive no other notebook shares.
-        path: The notebook's, below the lab's root.
+        project: The folder of its project, whose state and archive are not shared with other notebooks.
+        path: The notebook's path, relative to the lab's root.
     """
 
     page: Page
@@ -89,11 +90,11 @@ class OpenNotebook:
     path: str
 
     def run_all(self) -> None:
-        """Run all cells, as the menu does, and wait until the last one has ended, or one has failed."""
+        """Run all cells from the menu, and wait until the last one has ended or one has failed."""
         self._command("notebook:run-all-cells")
 
     def run_code(self, code: str) -> str:
-        """Run code in a new cell at the end, and return the text of its output; the cell is removed again."""
+        """Run code in a new cell at the end, return the text of its output, and remove the cell."""
         added = secrets.token_hex(4)
         script = f"""const notebook = {_PANEL}.content;
             notebook.model.sharedModel.addCell({{ cell_type: "code", id, source: code }});
@@ -106,13 +107,13 @@ class OpenNotebook:
         return text
 
     def reload(self) -> None:
-        """Save it, and load the page again; its kernel goes on."""
+        """Save the notebook and reload the page; its kernel keeps running."""
         self._evaluate(f"return {_PANEL}.context.save()", "")
         self.page.reload(timeout=PATIENCE_MS)
         self.page.wait_for_function(_IS_READY, arg=self.path, timeout=PATIENCE_MS)
 
     def _command(self, name: str) -> None:
-        """Carry out a command of JupyterLab in this notebook, and wait for its end."""
+        """Run a JupyterLab command in this notebook, and wait for it to end."""
         script = f"""window.commandHasEnded = false;
             jupyterapp.shell.activateById({_PANEL}.id);
             void jupyterapp.commands.execute(id).finally(() => {{ window.commandHasEnded = true }})"""
@@ -120,7 +121,7 @@ class OpenNotebook:
         self.page.wait_for_function("() => window.commandHasEnded", timeout=PATIENCE_MS)
 
     def follow(self, cell_id: str) -> None:
-        """Keep each text that a cell's first output takes from now on, for `followed`."""
+        """Record each text of a cell's first output from now on, for `followed`."""
         script = f"""const outputs = {_CELL}.model.outputs;
             window.followed = [];
             outputs.changed.connect(() => {{
@@ -130,33 +131,33 @@ class OpenNotebook:
         self._evaluate(script, cell_id)
 
     def followed(self, *, until: str) -> list[str]:
-        """The texts since it was last asked, once the last of them begins with `until`."""
+        """Return the texts since the last call, once the newest begins with `until`."""
         function = "(until) => window.followed.at(-1)?.startsWith(until)"
         self.page.wait_for_function(function, arg=until, timeout=PATIENCE_MS)
         return list(self._evaluate("return window.followed.splice(0)"))
 
     def count_of(self, cell_id: str) -> int:
-        """The number in the brackets beside a code cell; 0: it has not been run, or is running."""
+        """Return the number in the brackets of a code cell; 0 if it has not been run, or is running."""
         return int(self._evaluate(f"return {_CELL}.model.executionCount ?? 0", cell_id))
 
     def wait_for_run(self, cell_id: str, *, after: int) -> None:
-        """Wait until a code cell has been run once more; `after` is its count of before."""
+        """Wait until a code cell has been run again; `after` is its previous count."""
         function = f"([path, id, after]) => ({_CELL}.model.executionCount ?? 0) > after"
         self.page.wait_for_function(function, arg=[self.path, cell_id, after], timeout=PATIENCE_MS)
 
     def cell(self, cell_id: str) -> Locator:
-        """The cell, scrolled to: its widgets can be clicked."""
+        """Return the cell, scrolled into view so that its widgets can be clicked."""
         self.page.evaluate(_SHOW, [self.path, cell_id])
         return self.page.locator(f'[data-cell="{cell_id}"]')
 
     def output_of(self, cell_id: str) -> str:
-        """The text of a cell's outputs, as the page shows it, once it does: it draws what it scrolls to."""
+        """Return the text of a cell's outputs, once the page shows it after scrolling."""
         shown = self.cell(cell_id).locator(".jp-Cell-outputArea")
         expect(shown).to_have_text(re.compile(r"\S"), timeout=PATIENCE_MS, use_inner_text=True)
         return shown.inner_text()
 
     def errors(self) -> list[str]:
-        """The cells that failed, each with its error."""
+        """Return the failed cells with their errors."""
         script = f"""return {_PANEL}.content.widgets.flatMap((cell) =>
             (cell.model.outputs?.toJSON() ?? []).filter((output) => output.output_type === "error")
             .map((output) => `${{cell.model.id}}: ${{output.ename}}: ${{output.evalue}}`))"""
@@ -164,7 +165,7 @@ class OpenNotebook:
 
     @property
     def last(self) -> str:
-        """The id of the last code cell."""
+        """Return the id of the last code cell."""
         script = f'return {_PANEL}.content.widgets.filter((each) => each.model.type === "code").at(-1).model.id'
         return str(self._evaluate(script))
 
@@ -173,10 +174,10 @@ class OpenNotebook:
 
 
 def open_notebook(page: Page, lab: Lab, name: str) -> OpenNotebook:
-    """Open a notebook, by its name without the ending, in a project of its own, and wait for its kernel.
+    """Open a notebook in its own project, by name without the ending, and wait for its kernel.
 
     Args:
-        page: A new one, since JupyterLab does not leave a notebook that was changed.
+        page: A new page, because JupyterLab does not leave a changed notebook.
     """
     project = lab.root / secrets.token_hex(4)
     shutil.copytree(lab.template, project)
@@ -188,13 +189,13 @@ def open_notebook(page: Page, lab: Lab, name: str) -> OpenNotebook:
 
 @contextmanager
 def running_lab(folder: Path) -> Iterator[Lab]:
-    """A server for the length of the ``with`` block, with its kernels; everything of it is in the folder."""
+    """Run a server with its kernels during the ``with`` block; all its files are in the folder."""
     root, template, config = (folder / name for name in ("root", "template", "config"))
     root.mkdir()
     (config / "labconfig").mkdir(parents=True)
     (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(_SETTINGS), encoding="utf-8")
     today = _set_up_project(template)
-    # Where a kernel finds its state is its notebook's project, as it is for people.
+    # As for people, a kernel finds its state in its notebook's project.
     inherited = {name: value for name, value in os.environ.items() if name not in places.NAMED}
     variables = {
         **inherited, "PYTHONPATH": str(places.ROOT), "JUPYTER_CONFIG_DIR": str(config),
@@ -207,7 +208,7 @@ def running_lab(folder: Path) -> Iterator[Lab]:
 
 
 def _set_up_project(folder: Path) -> str:
-    """The date of its race."""
+    """Return the date of its race."""
     environments = folder / "params" / "environments"
     environments.mkdir(parents=True)
     shutil.copy(places.ROOT / "params" / "environments" / "local.yaml", environments)
@@ -243,7 +244,7 @@ def _started(log: Path, root: Path, token: str, variables: dict[str, str]) -> It
     reraise=True,
 )
 def _address(log: Path) -> str:
-    """Where the server says that it listens, once it does."""
+    """Return the address that the server reports, once it does."""
     text = log.read_text(encoding="utf-8", errors="replace")
     found = re.search(r"http://127\.0\.0\.1:\d+", text)
     assert found, text[-2_000:]

@@ -1,4 +1,4 @@
-"""A notebook in a real JupyterLab: its verdict on top, one key explained, and the form, which runs and archives it."""
+"""A notebook in a real JupyterLab: its verdict on top, an explained key, and the form, which runs and archives it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lib.archive.verification import verify
 from lib.verdict.verdict import Verdict
 from tests.browser.jupyterlab.lab import PATIENCE_MS, Lab, OpenNotebook, open_notebook
 
-# A key of the two batches that raced: the other ones were written twice alike.
+# A key of the two batches that raced; the others were written twice with equal rows.
 EXPLAIN = """rows = explanation(scope).df
 versions = rows.groupby([*scope.platform.table.key_columns])["predicted_points"].transform("nunique")
 key = rows[versions > 1].iloc[0]
@@ -26,7 +26,7 @@ ROWS = """scope.sql(
 
 
 def assert_the_head_led_to(verdict: str, notebook: OpenNotebook) -> None:
-    """It showed nothing yet, then the verdict after each step, then that of the last cell."""
+    """Check the head: empty at first, then the verdict after each step, then that of the last cell."""
     first, *so_far, last = notebook.followed(until=verdict)
     assert first == "The verdict will appear here once the first step has run."
     steps = [re.match(r"[A-Z]+ so far, (\d+) steps?: ", each) for each in so_far]
@@ -67,10 +67,10 @@ def test_cells_follow_the_form_and_its_run_is_archived(page: Page, lab: Lab) -> 
     form.get_by_text(f"Run with date {day_before}", exact=True).wait_for()
     assert notebook.errors() == []
     assert f"has no rows for {day_before}" in notebook.output_of("step-1-count")
-    # Its page was loaded again, and it is renewed.
+    # The page was reloaded, and the form is renewed.
     expect(notebook.cell("head")).to_contain_text(f"has no rows for {day_before}", timeout=PATIENCE_MS)
     cells_below = notebook.count_of(notebook.last) - notebook.count_of("form")
-    assert notebook.count_of("form") == before + asked + 1, "the click of a double click that came second ran nothing"
+    assert notebook.count_of("form") == before + asked + 1, "the second click of a double click ran nothing"
     assert notebook.count_of("parameters") < notebook.count_of("form") - cells_below, "and the cells above were not run"
 
     form = notebook.cell("form")

@@ -1,4 +1,4 @@
-"""`runbook lab` for real, in a browser: the page it opens on, and the way to a notebook with its parameters."""
+"""`runbook lab` in a real browser: its start page, and the link to a notebook with its parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.workbench.lab.notebooks import write_original
 WAIT_MS = 60_000
 _STOP_SECONDS = 20
 OPEN = ".jp-NotebookPanel:not(.lm-mod-hidden)"
-# A notebook of a project's own, whose next step names another with a date.
+# A project's own notebook, whose next step names another one with a date.
 NEXT = """from lib.verdict.check import Question
 from lib.verdict.conclusion import conclude
 from lib.workbench.form import form
@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def runbook_lab(place: Path) -> Iterator[str]:
-    """The address of a JupyterLab that `runbook lab` has started, with a Jupyter of its own around it."""
+    """Start `runbook lab` with its own Jupyter configuration, and return its address."""
     own = {f"JUPYTER_{kind}_DIR": str(place / "jupyter" / kind) for kind in ("DATA", "CONFIG", "RUNTIME")}
     places = {"RUNBOOK_HOME": str(place / "home"), "RUNBOOK_OUTPUTS": str(place / "outputs")}
     command = [sys.executable, "-m", "lib.cli", "lab", "--no-browser"]
@@ -53,7 +53,7 @@ def runbook_lab(place: Path) -> Iterator[str]:
             yield _address(process, log)
         finally:
             process.send_signal(signal.SIGTERM)
-            # It can wait without end for a kernel that it has stopped while it started.
+            # It can wait forever for a kernel that it stopped during its start.
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP_SECONDS)
             with suppress(ProcessLookupError):
@@ -72,7 +72,7 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("lab")
-    # A kernel that someone has installed under the name of ours, with another Python.
+    # A kernel installed under our name, with another Python.
     kernel = found / "jupyter" / "DATA" / "kernels" / "python3" / "kernel.json"
     kernel.parent.mkdir(parents=True)
     kernel.write_text('{"argv": ["false"], "display_name": "Another Python", "language": "python"}')
@@ -96,13 +96,13 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.mark.long
-def test_it_opens_on_the_page_that_leads_to_each_notebook(page: Page, lab: str) -> None:
+def test_it_opens_on_the_start_page_that_links_every_notebook(page: Page, lab: str) -> None:
     page.goto(lab)
     shown = page.locator(f"{OPEN} .jp-OutputArea-output").first
-    expect(shown.get_by_role("heading", name="Where to begin")).to_be_visible(timeout=WAIT_MS)
+    expect(shown.get_by_role("heading", name="Start here")).to_be_visible(timeout=WAIT_MS)
     worst = shown.locator("tr", has_text="ago:").first
     expect(worst).to_contain_text("<b>5</b> duplicate keys")
-    # In JupyterLab's own colour, before anything was run: the page is trusted, and nothing asks about news.
+    # In JupyterLab's own colour before anything was run: the page is trusted, and no dialog asks about news.
     verdict = worst.locator(".verdict.fail")
     assert verdict.evaluate("e => getComputedStyle(e).color") != shown.evaluate("e => getComputedStyle(e).color")
     expect(page.get_by_text("Jupyter news")).to_have_count(0)
@@ -116,9 +116,9 @@ def test_it_opens_on_the_page_that_leads_to_each_notebook(page: Page, lab: str) 
 def test_a_next_step_opens_the_next_notebook_with_its_parameters(page: Page, place: Path, lab: str) -> None:
     write_original(place / "home" / "lab" / "local" / "mine.ipynb", f"\n{NEXT}")
     page.goto(lab.replace("START", "mine"))
-    # What was open before is opened again first.
+    # JupyterLab first reopens what was open before.
     expect(page.locator(".lm-TabBar-tab.lm-mod-current", has_text="mine.ipynb")).to_be_visible(timeout=WAIT_MS)
-    # Before its kernel answers, a cell that is run is forgotten.
+    # A cell that is run before its kernel answers is forgotten.
     expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=WAIT_MS)
     cell = page.locator(f"{OPEN} .jp-CodeCell", has_text="conclude(")
     cell.locator(".cm-content").click()

@@ -1,4 +1,4 @@
-"""A plan in JupyterLab: nothing is done by running cells; by its form, just what the command would have done."""
+"""A plan in JupyterLab: running cells changes nothing; its form does exactly what the command would do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OFFER = "Or fill in the form below the plan."
 
 
 def runbook(project: Path, *words: str) -> str:
-    """What the command prints in the project."""
+    """Return what the command prints in the project."""
     inherited = {name: value for name, value in os.environ.items() if name not in places.NAMED}
     found = warm.run([sys.executable, "-m", "lib.cli", *words], env={**inherited, "RUNBOOK_PROJECT": str(project)})
     assert found.returncode == 0, found.stderr
@@ -37,7 +37,7 @@ def on_record(project: Path) -> list[dict[str, Any]]:
 
 
 def filled_in(notebook: OpenNotebook, reason: str, target: str) -> Locator:
-    """The form below the plan."""
+    """Return the form below the plan."""
     form = notebook.cell(PLAN).locator(".plan-form")
     expect(form).to_contain_text("Nothing has been changed yet", timeout=PATIENCE_MS)
     form.get_by_label("Why").fill(reason)
@@ -46,11 +46,11 @@ def filled_in(notebook: OpenNotebook, reason: str, target: str) -> Locator:
 
 
 @pytest.mark.long
-def test_the_race_is_repaired_by_its_form_as_by_the_command(page: Page, lab: Lab) -> None:
+def test_the_form_repairs_the_race_as_the_command_does(page: Page, lab: Lab) -> None:
     notebook = open_notebook(page, lab, "duplicate_diagnosis")
     twin = lab.root / f"{notebook.project.name}-twin"
     shutil.copytree(notebook.project, twin)
-    for _ in range(2):  # filled in, and all cells run again: that changes nothing, and the form is a new one
+    for _ in range(2):  # fill it in and run all cells again: this changes nothing, and the form is a new one
         notebook.run_all()
         form = filled_in(notebook, WHY, "another date")
         button = form.get_by_role("button", name=f"Repair {lab.today}")
@@ -59,7 +59,7 @@ def test_the_race_is_repaired_by_its_form_as_by_the_command(page: Page, lab: Lab
         expect(button).to_be_enabled()
     assert notebook.errors() == []
     expect(notebook.cell("head")).to_contain_text(OFFER, timeout=PATIENCE_MS)
-    form = filled_in(notebook, WHY, lab.today)  # scrolled to again
+    form = filled_in(notebook, WHY, lab.today)  # scrolled into view again
     assert on_record(notebook.project) == []
     found = re.search(r"plan=(\S+)", notebook.output_of(PLAN))
     assert found

@@ -1,4 +1,4 @@
-"""A notebook that someone works in, without its page."""
+"""A notebook in use, without its page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from traitlets.config import Config
 from lib.places import ROOT
 from lib.workbench.form.shown_form import show_form
 
-with catch_warnings(action="ignore"):  # of its own, when it is imported first
+with catch_warnings(action="ignore"):  # raised on its first import
     import ipylab  # noqa: F401
 
 WAIT_SECONDS = 60
@@ -32,7 +32,7 @@ players: list[str] = []
 
 
 class Desk:
-    """Cells are run in an IPython of its own, and widgets are used as by a page."""
+    """Runs cells in its own IPython shell, and uses widgets as a page would."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
@@ -49,7 +49,7 @@ class Desk:
         self._one(lambda each: getattr(each, "description", "") == name).value = value
 
     def pick(self, value: object) -> None:
-        """A date in the only calendar."""
+        """Pick a date in the only calendar."""
         self._one(lambda each: isinstance(each, widgets.DatePicker)).value = value
 
     def click(self, button: str) -> None:
@@ -59,12 +59,12 @@ class Desk:
         return self._one(lambda each: getattr(each, "titles", ()) == (title,)).selected_index is None
 
     def held(self, *names: str) -> list[object]:
-        """What the cells below get."""
+        """Return the values for the cells below."""
         return [self.shell.user_ns[name] for name in names]
 
     @property
     def text(self) -> str:
-        """All that the form says, as HTML."""
+        """The form's text, as HTML."""
         return "\n".join(each.value for each in self._all(self.widget) if isinstance(each, widgets.HTML))
 
     def _one(self, is_it: Any) -> Any:
@@ -78,7 +78,7 @@ class Desk:
 
 
 def wait_for_the_run() -> None:
-    """Of the run that the form has started."""
+    """The run started from the form."""
     for thread in threading.enumerate():
         if thread.name == "runbook-archived":
             thread.join(WAIT_SECONDS)
@@ -87,7 +87,7 @@ def wait_for_the_run() -> None:
 
 @pytest.fixture
 def notebook(tmp_path: Path) -> Path:
-    """A working copy of the runbook `healthy`, under another name."""
+    """A working copy of the runbook `healthy`, with another name."""
     path = tmp_path / "healthy (date 2026-01-17).ipynb"
     path.write_bytes((ROOT / "tests" / "runbooks" / "notebooks" / "healthy.ipynb").read_bytes())
     return path

@@ -1,4 +1,4 @@
-"""Run and archive: a run like any other, and however it ends, the form says so in a line."""
+"""Run and archive: a run like any other; the form reports its end in a line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _warm() -> Iterator[None]:
 
 @pytest.fixture
 def holding(desk: Desk, notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A run that goes on until it is stopped; the id of its process."""
+    """Start a run that continues until stopped; return the id of its process."""
     monkeypatch.setenv("JPY_SESSION_NAME", str(notebook.with_name("holds_once.ipynb")))
     monkeypatch.setenv("RUNBOOK_NOTEBOOKS", str(ROOT / "tests" / "schedule" / "notebooks"))
     os.mkfifo(tmp_path / "ready")
@@ -43,7 +43,7 @@ def holding(desk: Desk, notebook: Path, tmp_path: Path, monkeypatch: pytest.Monk
     os.close(ready)
 
 
-def test_it_is_a_run_like_any_other_with_its_report_in_place(desk: Desk) -> None:
+def test_it_is_a_run_like_any_other_with_its_report_shown(desk: Desk) -> None:
     desk.run()
     desk.show()
     desk.set("game_date", "yesterday")
@@ -63,9 +63,9 @@ def test_it_is_a_run_like_any_other_with_its_report_in_place(desk: Desk) -> None
     assert desk.held("game_date") == [""], "the cells below keep theirs"
 
 
-def test_it_is_stopped_in_good_order_and_one_goes_on_at_a_time(desk: Desk, holding: int) -> None:
+def test_it_is_stopped_cleanly_and_only_one_runs_at_a_time(desk: Desk, holding: int) -> None:
     desk.click("Run and archive")
-    assert "A run is in progress: stop it, or wait for its end." in desk.text
+    assert "A run is in progress: stop it, or wait for it to end." in desk.text
     desk.click("Stop")
     wait_for_the_run()
     [run] = Archive().runs()
@@ -78,13 +78,13 @@ def test_it_is_stopped_in_good_order_and_one_goes_on_at_a_time(desk: Desk, holdi
     assert '<b class="verdict pass">PASS</b>' in desk.text
 
 
-def test_a_killed_process_is_a_line(desk: Desk, holding: int) -> None:
+def test_a_killed_process_is_reported_in_a_line(desk: Desk, holding: int) -> None:
     os.kill(holding, signal.SIGKILL)
     wait_for_the_run()
-    assert "The run&#x27;s process was killed (signal 9); what it left is in the archive" in desk.text
+    assert "The run&#x27;s process was killed (signal 9); see what it left in the archive" in desk.text
 
 
-def test_one_that_cannot_run_is_a_line(
+def test_a_run_that_fails_to_start_is_reported_in_a_line(
     desk: Desk, notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.run('environment: str = "local"\nextra: str = ""\n')

@@ -1,4 +1,4 @@
-"""The form of a notebook's parameters: what it takes, what it refuses, and when it starts over from their cell."""
+"""The form of a notebook's parameters: what it accepts and refuses, and when it is reset from the parameters cell."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_cells_below_get_typed_values_until_the_parameters_cell_is_run_again(des
     assert desk.held("limit") == [None]
 
 
-def test_an_error_of_ours_is_a_line_and_its_traceback_is_kept(
+def test_a_library_error_is_one_line_and_its_traceback_is_kept(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raising = "from lib.errors import Finding\nraise Finding('no such\\x1b[31m\\ndate')"
@@ -57,14 +57,14 @@ def test_an_error_of_ours_is_a_line_and_its_traceback_is_kept(
         return without_escapes(capsys.readouterr().out)
 
     assert frame in printed(raising), "as an archived run keeps it"
-    monkeypatch.setattr(RunbookError, "_render_traceback_", None, raising=False)  # and it goes again
+    monkeypatch.setattr(RunbookError, "_render_traceback_", None, raising=False)  # and removed again
     shorten_errors(desk.shell)
     assert printed(raising) == "Finding: no such date\nFor its traceback: %tb\n"
     assert frame in printed("%tb")
-    assert "-> 1 raise KeyError" in printed("raise KeyError"), "of another error all is shown"
+    assert "-> 1 raise KeyError" in printed("raise KeyError"), "other errors are shown in full"
 
 
-def test_what_another_cell_sets_is_shown_and_not_overwritten(desk: Desk) -> None:
+def test_values_set_by_other_cells_are_shown_and_not_overwritten(desk: Desk) -> None:
     desk.run()
     desk.show()
     desk.set("limit", "7")
@@ -83,20 +83,20 @@ def test_what_another_cell_sets_is_shown_and_not_overwritten(desk: Desk) -> None
     [
         ("limit", "seven", "'seven' is not a whole number or empty"),
         ("limit", "<b>7", "&#x27;&lt;b&gt;7&#x27; is not"),
-        ("game_date", "picked", "no date is picked"),
+        ("game_date", "picked", "no date picked"),
     ],
 )
-def test_a_wrong_value_is_a_line_beside_it_and_nothing_is_run(desk: Desk, name: str, given: str, reason: str) -> None:
+def test_an_invalid_value_is_explained_and_nothing_is_run(desk: Desk, name: str, given: str, reason: str) -> None:
     desk.run()
     desk.show()
     desk.set(name, given)
     desk.set("mode", "apply")
     assert reason in desk.text.replace("&#x27;seven&#x27;", "'seven'")
-    with pytest.raises(NotApplied, match=f"Not run: wrong value for {name}"):
+    with pytest.raises(NotApplied, match=f"Not run: invalid value for {name}"):
         desk.show()
     for button in ("Run", "Run and archive"):
         desk.click(button)
-        assert f"Not run: wrong value for {name}." in desk.text
+        assert f"Not run: invalid value for {name}." in desk.text
     assert desk.held(*NAMES) == DEFAULTS
     assert not Path(os.environ["RUNBOOK_OUTPUTS"]).exists()
 
@@ -110,7 +110,7 @@ def test_without_jupyterlab_run_sets_the_values_and_says_what_to_do(desk: Desk) 
     assert "Set: game_date today. Now run the cells below." in desk.text
 
 
-def test_the_form_follows_the_cell_and_names_a_mistake_in_it(desk: Desk) -> None:
+def test_the_form_follows_the_cell_and_names_mistakes_in_it(desk: Desk) -> None:
     desk.show()
     assert "Run the parameters cell first" in desk.text
     desk.run(PARAMETERS + 'extra: str = ""\n')
@@ -124,18 +124,18 @@ def test_the_form_follows_the_cell_and_names_a_mistake_in_it(desk: Desk) -> None
     assert "this notebook: parameter limit" in desk.text
 
 
-def test_a_run_that_cannot_be_started_is_a_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_cannot_be_started_is_reported_in_a_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.run()
     desk.show()
-    # Where other tests have it fork a process, there is no such limit.
+    # If another test makes it fork a process, there is no such limit.
     monkeypatch.setattr("lib.runbooks.process.subprocess", subprocess)
-    monkeypatch.setenv("TOO_LONG", "x" * 2**18)  # more than a process may be given
+    monkeypatch.setenv("TOO_LONG", "x" * 2**18)  # more than a process accepts
     desk.click("Run and archive")
     wait_for_the_run()
     assert "The run could not be started: [Errno 7]" in desk.text
 
 
-def test_what_changes_something_is_folded_but_not_when_it_is_approved(desk: Desk) -> None:
+def test_fields_of_a_change_are_folded_unless_it_is_approved(desk: Desk) -> None:
     approving = 'plan: str = ""\nreason: str = ""\n'
     desk.run(PARAMETERS + approving)
     desk.show()
@@ -157,7 +157,7 @@ CHANGING = {
 }
 
 
-def test_what_names_a_change_is_known_of_every_runbook(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fields_of_a_change_are_known_for_every_runbook(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {}
     for runbook in runbooks():
         monkeypatch.setenv("JPY_SESSION_NAME", str(runbook.path))
@@ -175,7 +175,7 @@ def test_what_names_a_change_is_known_of_every_runbook(monkeypatch: pytest.Monke
         ("rollback.ipynb", '{"consolidation_runbooks": []}', "rollback"),
     ],
 )
-def test_a_working_copy_is_known_by_its_metadata_or_its_name(
+def test_a_working_copy_is_recognised_by_its_metadata_or_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, metadata: str, runbook: str
 ) -> None:
     monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / name))
@@ -184,9 +184,10 @@ def test_a_working_copy_is_known_by_its_metadata_or_its_name(
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"), [({}, ""), ({"JPY_SESSION_NAME": "x.ipynb"}, "pip install 'consolidation-runbooks[lab]'")]
+    ("variables", "expected"),
+    [({}, ""), ({"JPY_SESSION_NAME": "x.ipynb"}, "pip install 'consolidation-runbooks[lab]'")],
 )
-def test_nothing_needs_widgets(tmp_path: Path, variables: dict[str, str], said: str) -> None:
+def test_nothing_needs_widgets(tmp_path: Path, variables: dict[str, str], expected: str) -> None:
     code = (
         "import sys; sys.modules['ipywidgets'] = None\n"
         "from lib.workbench.form import form; form()\n"
@@ -195,5 +196,5 @@ def test_nothing_needs_widgets(tmp_path: Path, variables: dict[str, str], said: 
     environment = {**os.environ, **variables, "IPYTHONDIR": str(tmp_path)}
     command = [sys.executable, "-m", "IPython", "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert said in done.stdout
-    assert done.stdout.count("\n") == bool(said)
+    assert expected in done.stdout
+    assert done.stdout.count("\n") == bool(expected)

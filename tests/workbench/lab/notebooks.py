@@ -1,4 +1,4 @@
-"""Small notebooks in a folder of their own, and what a person does to their working copies."""
+"""Small notebooks in their own folder, and a person's changes to their working copies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PARAMETERS = 'environment: str = "local"  # where\ndate: str = "today"  # which 
 
 
 def write_original(path: Path, text: str = "") -> None:
-    """A runbook with a title, parameters, and a cell of that text."""
+    """Write a runbook with a title, parameters, and a cell with this text."""
     cells: list[dict[str, Any]] = [
         {"cell_type": "markdown", "id": "title", "metadata": {}, "source": f"# {path.stem}?\n\n**Run it** at noon."},
         _code("parameters", PARAMETERS, ["parameters"]),
@@ -34,14 +34,14 @@ def _code(name: str, source: str, tags: list[str] | None = None) -> dict[str, An
 
 
 def edit(path: Path, text: str) -> None:
-    """What JupyterLab saves when a person has written into the last cell."""
+    """Save the notebook as JupyterLab does after a person edited the last cell."""
     notebook = json.loads(path.read_text())
     notebook["cells"][-1]["source"] = [f"# {text}"]
     path.write_text(json.dumps(notebook))
 
 
 def run(path: Path) -> None:
-    """What JupyterLab saves when a person has only run it."""
+    """Save the notebook as JupyterLab does after a person only ran it."""
     notebook = json.loads(path.read_text())
     output = {"output_type": "stream", "name": "stdout", "text": "seen"}
     notebook["cells"][-1] |= {"outputs": [output], "execution_count": 3}
@@ -51,7 +51,7 @@ def run(path: Path) -> None:
 
 
 def sources(path: Path) -> tuple[str, ...] | str:
-    """All that a person reads as code and prose; of a damaged file its text."""
+    """Return the code and prose that a person reads; for a damaged file, its text."""
     text = path.read_text()
     try:
         return tuple("".join(cell["source"]) for cell in json.loads(text)["cells"])

@@ -1,4 +1,4 @@
-"""In place of JupyterLab, where only its start is of interest: it prints how it was started, and ends."""
+"""A stand-in for JupyterLab that prints how it was started, and exits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _CODE = "import os, sys; print(os.environ['RUNBOOK_PROJECT'], os.environ['RUNBOO
 
 
 def stand_in_for_jupyterlab(folder: Path) -> Path:
-    """A folder for the search path that holds it."""
+    """Return a folder for the search path that contains it."""
     package = folder / "jupyterlab"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()

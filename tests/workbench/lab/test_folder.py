@@ -1,4 +1,4 @@
-"""Working copies: none of what a person wrote is ever lost, and what nobody changed follows its original."""
+"""Working copies: nothing that a person wrote is ever lost, and unchanged copies follow their originals."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def do(what: str, original: Path, copy: Path, text: str) -> None:
 @given(st.lists(DONE, max_size=12))
 @example([("prepare", "", ""), ("edit", "rows", "one"), ("original", "rows", "two")])
 @example([("prepare", "", ""), ("edit", "rows", "original one"), ("original", "rows", "one"), ("prepare", "", "")])
-def test_no_source_of_a_person_is_lost_and_an_unchanged_copy_follows_its_original(
+def test_no_edit_is_lost_and_an_unchanged_copy_follows_its_original(
     done: list[tuple[str, str, str]],
 ) -> None:
     with TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
@@ -107,15 +107,13 @@ def test_outputs_stay_until_the_original_changes(folder: LabFolder, originals: P
     assert "seen" not in (folder.path / "rows.ipynb").read_text()
 
 
-def test_a_persons_copy_is_kept_and_named_theirs_when_the_original_changes_too(
-    folder: LabFolder, originals: Path
-) -> None:
+def test_a_persons_copy_is_kept_and_renamed_when_the_original_changes_too(folder: LabFolder, originals: Path) -> None:
     prepare(folder)
     for number, aside in enumerate(("rows (yours).ipynb", "rows (yours 2).ipynb")):
         edit(folder.path / "rows.ipynb", f"mine {number}")
         assert prepare(folder) == ["rows.ipynb: kept as you changed it"]
         write_original(originals / "rows.ipynb", f"new {number}")
-        assert prepare(folder) == [f"rows.ipynb: yours is now '{aside}', beside a new copy"]
+        assert prepare(folder) == [f"rows.ipynb: your copy was renamed '{aside}'; a new copy was written"]
         assert sources(folder.path / aside)[-1] == f"# mine {number}"
     assert prepare(folder) == []
 
@@ -124,12 +122,12 @@ def test_hidden_and_damaged_notebooks_are_left_out_with_a_line(folder: LabFolder
     (originals / "._rows.ipynb").write_text("x")
     (originals / "torn.ipynb").write_text("{")
     hidden, torn = prepare(folder)
-    assert "._rows.ipynb is hidden" in hidden
+    assert "._rows.ipynb is a hidden file" in hidden
     assert "torn.ipynb is not a notebook" in torn
     assert sorted(folder.notebooks()) == ["locks.ipynb", "rows.ipynb"]
 
 
-def test_what_nobody_changed_goes_when_its_original_is_gone_or_nobody_used_it_for_a_week(
+def test_unchanged_copies_are_removed_without_their_original_or_after_a_week(
     folder: LabFolder, originals: Path
 ) -> None:
     from lib.runbooks.catalogue import find_runbook
@@ -150,7 +148,7 @@ def test_a_second_lab_and_a_folder_that_cannot_be_written_are_refused_in_a_line(
     folder: LabFolder, tmp_path: Path
 ) -> None:
     descriptor = folder.claim()
-    with pytest.raises(UserError, match=rf"another `runbook lab` has .* \(process {os.getpid()}\)"):
+    with pytest.raises(UserError, match=rf"another `runbook lab` is using .* \(process {os.getpid()}\)"):
         folder.claim()
     os.close(descriptor)
     os.close(folder.claim())
@@ -163,7 +161,7 @@ def test_a_second_lab_and_a_folder_that_cannot_be_written_are_refused_in_a_line(
 
 @pytest.fixture
 def full_disk(folder: LabFolder) -> Iterator[None]:
-    """No file may grow beyond 300 bytes."""
+    """Limit the size of new files to 300 bytes."""
     import resource
     import signal
 
@@ -176,9 +174,7 @@ def full_disk(folder: LabFolder) -> Iterator[None]:
     signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_copy_that_cannot_be_written_whole_leaves_the_old_one(
-    folder: LabFolder, originals: Path, full_disk: None
-) -> None:
+def test_a_failed_write_leaves_the_old_copy(folder: LabFolder, originals: Path, full_disk: None) -> None:
     folder.path.joinpath("rows.ipynb").write_text("mine")
     with pytest.raises(UserError, match="working copies cannot be written in"):
         prepare(folder)

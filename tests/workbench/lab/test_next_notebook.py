@@ -1,4 +1,4 @@
-"""Links that carry parameters: the notebook opens with just these values, and nothing else gets into its code."""
+"""Links with parameters: the notebook opens with exactly these values, and nothing else gets into its code."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def around_parameters(path: Path) -> list[object]:
         },
     )
 )
-def test_values_of_any_type_read_back_as_they_were_given_and_as_literals(values: dict[str, object]) -> None:
+def test_values_of_any_type_are_read_back_unchanged_and_are_literals(values: dict[str, object]) -> None:
     source = next(cell.source for cell in HEALTHY._cells if "parameters" in cell.tags)
     changed = with_values(source, values, where="healthy")
     for before, after in zip(ast.parse(source).body, ast.parse(changed).body, strict=True):
@@ -81,7 +81,7 @@ def test_values_of_any_type_read_back_as_they_were_given_and_as_literals(values:
 
 
 @given(st.text())
-def test_a_hostile_value_is_a_value_or_there_is_no_link(lab: LabFolder, batch: str) -> None:
+def test_a_hostile_value_stays_a_value_or_there_is_no_link(lab: LabFolder, batch: str) -> None:
     command = EmbeddedCommands("local").run("consolidation_timeout", {"batch": batch})
     part = following(command)
     name = notebook_for(lab, part)
@@ -102,7 +102,7 @@ def test_a_hostile_value_is_a_value_or_there_is_no_link(lab: LabFolder, batch: s
         ("day1_monitoring -p game_date=2026-01-17", "day1_monitoring (date 2026-01-17)", {"date": "2026-01-17"}),
         ("day1_monitoring --env local", "day1_monitoring", {}),
         ("rollback", "rollback", {}),
-        # Of a change only what is looked at.
+        # Not what requests a change.
         (
             "duplicate_diagnosis -p date=2026-01-17 -p repair=apply -p repair_date=2026-01-17 -p plan=ab -p 'reason=x'",
             "duplicate_diagnosis (date 2026-01-17)",
@@ -135,13 +135,13 @@ def test_the_link_opens_the_notebook_with_its_parameters(
         f"consolidation_timeout -p batch={'x' * 1_001}",
     ],
 )
-def test_what_the_notebook_does_not_take_makes_no_link(folder: LabFolder, command: str) -> None:
+def test_values_that_the_notebook_refuses_make_no_link(folder: LabFolder, command: str) -> None:
     before = sorted(folder.notebooks())
     assert notebook_for(folder, following(f"runbook run {command}")) == ""
     assert sorted(folder.notebooks()) == before
 
 
-def test_a_copy_that_a_person_changed_is_theirs_and_the_link_opens_another(folder: LabFolder) -> None:
+def test_a_changed_copy_is_kept_and_the_link_opens_another(folder: LabFolder) -> None:
     step = following("runbook run duplicate_diagnosis -p date=2026-01-17")
     first = notebook_for(folder, step)
     edit(folder.path / first, "mine")
@@ -153,7 +153,7 @@ def test_a_copy_that_a_person_changed_is_theirs_and_the_link_opens_another(folde
     assert sources(folder.path / first)[-1] == "# mine"
 
 
-def test_there_is_an_end_to_how_many_are_made(folder: LabFolder) -> None:
+def test_the_number_of_copies_is_limited(folder: LabFolder) -> None:
     found = [
         notebook_for(folder, following(f"runbook run consolidation_timeout -p batch=b{number}"))
         for number in range(200)
@@ -163,14 +163,12 @@ def test_there_is_an_end_to_how_many_are_made(folder: LabFolder) -> None:
     assert len([*folder.notebooks()]) == 200
 
 
-def test_next_steps_link_to_it_from_a_working_copy_and_from_nowhere_else(
-    folder: LabFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_next_steps_link_to_it_only_from_a_working_copy(folder: LabFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     step = "Find the cause: runbook run duplicate_diagnosis -p date=2026-01-17"
     monkeypatch.setattr("lib.verdict.next_notebook._link", None)
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder.path))
     form()
-    assert "<a" not in next_step_html(step)  # nobody works in it
+    assert "<a" not in next_step_html(step)  # not in use
     for session, href in {
         folder.path / "day1_monitoring.ipynb": "duplicate_diagnosis (date 2026-01-17).ipynb",
         folder.path / "mine" / "a.ipynb": "../duplicate_diagnosis (date 2026-01-17).ipynb",
@@ -182,5 +180,5 @@ def test_next_steps_link_to_it_from_a_working_copy_and_from_nowhere_else(
         assert unquote(unescape(html.partition('href="')[2].partition('"')[0])) == href
         assert ("paste this below" in html) == (href == "duplicate_diagnosis.ipynb")
     monkeypatch.setenv(SESSION_VARIABLE, str(folder.path / "duplicate_diagnosis (date 2026-01-17).ipynb"))
-    assert next_step_html(step).endswith("</code>"), "no link leads to where it stands"
+    assert next_step_html(step).endswith("</code>"), "no link leads to the notebook itself"
     carry_parameters_by(None)

