@@ -57,7 +57,7 @@ def test_a_service_is_a_name_or_has_a_repository(mine: Path, written: str, expec
         ("{repository: ../code}", "neither a URL"),
         ('{repository: "/srv/\\0x"}', "neither a URL"),
         ("{repository: ''}", "neither a URL"),
-        ("{repository: 'https://someone:secret@example.org/x'}", "leave the credentials out"),
+        ("{repository: 'https://someone:secret@example.org/x'}", "remove the credentials"),
         (f"{{repository: '{URL}', branch: --all}}", "not the name of a branch"),
         (f"{{repository: '{URL}', branch: 'main:refs/heads/x'}}", "not the name of a branch"),
         (f"{{repository: '{URL}', branch: a..b}}", "not the name of a branch"),

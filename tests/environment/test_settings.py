@@ -226,7 +226,7 @@ def test_a_file_that_is_not_there_is_named_when_it_is_needed() -> None:
     for setting, needed in (("quality", rules_of), ("criteria", load_criteria)):
         assert needed(local(**{setting: ""}))  # what holds for any table
         with pytest.raises(
-            UserError, match=rf"^environment local: {setting}: there is no .*/elsewhere\.yaml; write it"
+            UserError, match=rf"^environment local: {setting}: .*/elsewhere\.yaml does not exist; write it"
         ):
             needed(local(**{setting: "elsewhere.yaml"}))
 
@@ -244,7 +244,7 @@ def test_what_is_no_setting_is_named(folder: Path, section: Place) -> None:
         return
     line = said(folder, changed(EMBEDDED, (*section, "tpyo"), 1))
     assert_named((*section, "tpyo"), line)
-    assert "is not a setting; correct its name, or leave it out" in line
+    assert "is not a setting; correct or remove it" in line
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_an_approval_by_people_needs_people(folder: Path, signers: str | bytes |
         file.write_bytes(signers if isinstance(signers, bytes) else signers.encode())
     for mode in ("person", "two_people"):
         line = said(folder, {**EMBEDDED, "approval": mode})
-        assert f"approval: {mode} needs people who sign: {file}" in line
+        assert f"approval: {mode} needs people who can sign: {file}" in line
         assert complaint in line
 
 

@@ -37,7 +37,7 @@ def loaded(folder: Path, content: str | bytes) -> Environment | str:
 
 def assert_told(said: Environment | str) -> None:
     assert isinstance(said, str)
-    assert "e.yaml: " in said or "e.yaml cannot be read" in said or "e.yaml holds no settings" in said
+    assert "e.yaml: " in said or "e.yaml cannot be read" in said or "e.yaml has no settings" in said
     assert "\n" not in said
     assert len(said) < 1500
 
