@@ -132,10 +132,10 @@ class LogReaderSuite(abc.ABC):
 
     @pytest.mark.parametrize("service", ["../secret", 'x" OR "y', "", "-", "ü", "a\nb", "a" * 101])
     def test_what_is_no_name_of_a_service_is_never_asked_for(self, logs: Logs, service: str) -> None:
-        with pytest.raises(SourceUnavailable, match="is no name of a service") as refusal:
+        with pytest.raises(SourceUnavailable, match="is not the name of a service") as refusal:
             self.read(logs, WORKER, service)
         assert "\n" not in str(refusal.value)
-        with pytest.raises(SourceUnavailable, match="is no name of a service"):
+        with pytest.raises(SourceUnavailable, match="is not the name of a service"):
             logs.reader.newest(service, since=START)
 
     def test_newest_is_the_greatest_time_and_not_the_last_line(self, logs: Logs) -> None:

@@ -92,4 +92,4 @@ def test_an_answer_that_drips_does_not_outlast_the_limit(
 
 def test_an_answer_without_end_is_cut_and_says_so(dripping: Callable[[bytes, bytes], str]) -> None:
     response = request_health(dripping(OK + b"\r\n", b"x" * 20_000), timeout_seconds=30)
-    assert (response.status_code, response.error) == (None, "its answer is longer than 1,000,000 bytes")
+    assert (response.status_code, response.error) == (None, "the answer is longer than 1,000,000 bytes")
