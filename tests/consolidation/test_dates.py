@@ -75,7 +75,7 @@ def test_a_type_that_the_table_has_not_and_another_zone_are_refused(tmp_path: Pa
     world = shop(tmp_path, "TIMESTAMP")
     world.stage([order("a", ends_of(world.spec, SPRING)[0])], "b")
     for date_type in ("DATE", "DATETIME"):
-        said = f"must be a {date_type}, and is TIMESTAMP; write date_type: TIMESTAMP below table:"
+        said = f"must be a {date_type}, but is TIMESTAMP; write date_type: TIMESTAMP below table:"
         with pytest.raises(SpecMismatch, match=said):
             consolidate(replace(world, spec=orders_spec(date_type)))
     consolidate(world)
@@ -201,7 +201,7 @@ def test_a_table_waits_until_each_of_its_dates_is_merged(tmp_path: Path) -> None
         Waiting(DAYS[0], "b", has_other_dates=True),
         Waiting(DAYS[1], "b", has_other_dates=True),
     ]
-    with pytest.raises(StagedDataError, match=r"rows of another date .* leave the date out to consolidate each"):
+    with pytest.raises(StagedDataError, match=r"rows of another date .* omit the date to consolidate each"):
         world.consolidate("b", game_date=DAYS[0])
     consolidator = BatchConsolidator(world.warehouse, world.locks, world.spec)
     second = consolidator.consolidate_dates(batch_id="b", dates=[DAYS[1]])
@@ -245,7 +245,7 @@ def test_rows_without_a_date_are_refused_before_anything_is_merged(tmp_path: Pat
         for table in world.staged("b"):
             connection.execute(f"UPDATE shop.{table.table} SET ordered_at = NULL WHERE order_id = 'b'")
     for dry_run in (True, False):
-        with pytest.raises(StagedDataError, match=r"_staging_b_\w+ of batch b has 1 row without ordered_at"):
+        with pytest.raises(StagedDataError, match=r"_staging_b_\w+ of batch b has 1 row without a date in ordered_at"):
             consolidate(world, dry_run=dry_run)
     assert world.table() == []
     assert len(world.staged("b")) == 2

@@ -142,9 +142,7 @@ def test_repair_refuses_other_rows_than_it_was_planned_for(dirty: World, moved: 
         with dirty.warehouse.connection() as connection:
             connection.execute(f"DELETE FROM {quoted(dirty.spec.table)} WHERE prediction_id = 'old'")
     before = dirty.table()
-    with pytest.raises(
-        RepairRefused, match=r"the rows are not those it was planned for .* look again and make a new plan"
-    ):
+    with pytest.raises(RepairRefused, match=r"the rows have changed since it was planned .* make a new plan"):
         apply_repair(dirty.warehouse, dirty.locks, dirty.spec, plan)
     fresh = plan_repair(dirty.warehouse, dirty.spec, DAY)
     with pytest.raises(RepairRefused):
@@ -185,7 +183,7 @@ def test_nothing_to_repair_and_no_such_backup_are_user_errors(world: World) -> N
         apply_repair(world.warehouse, world.locks, world.spec, plan)
     with pytest.raises(TableNotFound):
         undo(world, f"{BACKUP_PREFIX}gone")
-    with pytest.raises(UserError, match="is no backup of a repair"):
+    with pytest.raises(UserError, match="is not a repair backup"):
         undo(world, world.spec.table.table)
 
 

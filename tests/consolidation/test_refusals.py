@@ -34,7 +34,10 @@ def another_writer(world: World, columns: str) -> None:
         ),
         ("* EXCLUDE (game_id, system_id)", "lacks columns that every row of .* needs: game_id, system_id$"),
         ("* EXCLUDE (game_date)", "lacks columns that every row of .* needs: game_date$"),
-        ("* REPLACE (DATE '2026-01-18' AS game_date)", "rows of another date than 2026-01-17; all was rolled back"),
+        (
+            "* REPLACE (DATE '2026-01-18' AS game_date)",
+            "rows of another date than 2026-01-17; everything was rolled back",
+        ),
         ("* REPLACE (NULL::DATE AS game_date)", "rows of another date"),
         ("* REPLACE (FALSE AS is_active)", "rows with is_active = FALSE; all was rolled back"),
     ],

@@ -100,7 +100,7 @@ def test_what_is_not_an_array_of_values_is_refused(value: Any) -> None:
 def test_a_column_that_cannot_be_staged_is_one_clear_line(type_: str) -> None:
     with pytest.raises(StagedDataError) as refused:
         convert(by_columns([{"c": None}], ["c"]), [Column("c", type_)], source="rows")
-    assert str(refused.value) == f"rows: column c is a {type_}, which cannot be staged; leave the column out"
+    assert str(refused.value) == f"rows: column c is a {type_}, which cannot be staged; omit the column"
 
 
 def read(series: pandas.Series[Any], type_: str) -> list[str]:

@@ -60,15 +60,15 @@ def test_what_a_name_says_of_its_batch(name: str, batches: tuple[str, ...]) -> N
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"name": "_staging_{batch}"}, r"must hold {batch} and {worker}, each once"),
+        ({"name": "_staging_{batch}"}, r"must contain {batch} and {worker}, each once"),
         ({"name": "_staging_{batch}_{batch}_{worker}"}, r"each once"),
-        ({"name": "{batch}_{worker}"}, r"must begin with letters or underscores of its own"),
+        ({"name": "{batch}_{worker}"}, r"must start with fixed letters or underscores"),
         ({"name": "s-{batch}_{worker}"}, r"only letters, digits and underscores"),
         ({"name": "`; DROP TABLE x; --{batch}_{worker}"}, r"only letters"),
         ({"name": "_staging_{batch}{worker}"}, r"something between"),
         ({"workers": ()}, r"at least one"),
         ({"workers": ("(",)}, r"not a regular expression"),
-        ({"workers": (".*",)}, r"fit a table without a worker"),
+        ({"workers": (".*",)}, r"match an empty worker name"),
     ],
 )
 def test_a_pattern_that_cannot_work_is_refused_in_a_line(wrong: dict[str, object], said: str) -> None:
@@ -77,7 +77,9 @@ def test_a_pattern_that_cannot_work_is_refused_in_a_line(wrong: dict[str, object
 
 
 def test_a_pattern_that_the_table_itself_fits_is_refused() -> None:
-    with pytest.raises(UserError, match=r"'player_{batch}_{worker}' starts as the table nba_predictions\.player_prop"):
+    with pytest.raises(
+        UserError, match=r"'player_{batch}_{worker}' must not start like the name of table nba_predictions\.player_prop"
+    ):
         replace(PREDICTIONS, staging=StagingNames("player_{batch}_{worker}"))
 
 
@@ -98,7 +100,9 @@ def test_of_two_known_batches_an_unclear_table_is_given_to_neither(world: World)
     unclear = "_staging_b_another_service_00001_abc_00000000"
     foreign(world, unclear, "late")
     for batch_id in ("b", "b-another"):
-        with pytest.raises(UnmarkedStaging, match=rf"^[^\n]*{unclear} may be of batch {batch_id} or of b[^\n]*$"):
+        with pytest.raises(
+            UnmarkedStaging, match=rf"^[^\n]*{unclear}, by its name, may belong to batch {batch_id} or to b[^\n]*$"
+        ):
             world.consolidate(batch_id)
     [waiting] = staging_backlog(world.warehouse, world.spec)
     assert (waiting.name, waiting.batch_id, waiting.rows) == ("b or b-another", "", 1)

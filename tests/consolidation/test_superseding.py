@@ -61,7 +61,7 @@ def test_a_line_that_moves_and_comes_back(world: World, caplog: pytest.LogCaptur
         "second": back.run_id,
     }
     assert (recorded["first"]["current_points_line"], recorded["first"]["game_date"]) == (24.5, DAY)
-    with pytest.raises(UserError, match="a consolidation is not undone; stage the rows"):
+    with pytest.raises(UserError, match="a consolidation cannot be undone; stage the rows"):
         plan_undo(world.warehouse, world.spec, DAY, world.spec.superseded.table)
 
 
@@ -103,7 +103,9 @@ def test_a_group_without_exactly_one_active_row_is_refused(world: World, harm: s
     batch(world, 1, line(24.5))
     before = world.table()
     world.warehouse.after_merge = (Execute("harm", harm.format(world.spec.table.sql)),)
-    with pytest.raises(ValidationFailed, match=rf"the check after the MERGE failed \({told}\); all was rolled back"):
+    with pytest.raises(
+        ValidationFailed, match=rf"the check after the MERGE failed \({told}\); everything was rolled back"
+    ):
         batch(world, 2, line(25.0))
     assert world.table() == before
     assert world.table(world.spec.superseded) == []
@@ -138,7 +140,7 @@ def test_a_table_that_begins_to_supersede_keeps_its_ledger(tmp_path: Path) -> No
     world = World(tmp_path, LINES_MOVE)
     assert [column.name for column in world.warehouse.columns(world.spec.ledger)] == [c.name for c in LEDGER_COLUMNS]
     assert [run.superseded_rows for run in ledger_runs(world.warehouse, world.spec)] == [0]
-    with pytest.raises(SpecChanged, match=r"and not with \[.* supersedes=game_id,player_lookup,system_id\]"):
+    with pytest.raises(SpecChanged, match=r", not with \[.* supersedes=game_id,player_lookup,system_id\]"):
         batch(world, 2, line(26.0))
     world.warehouse.create_table(world.spec.actions, ACTION_COLUMNS)
     words = dict.fromkeys(("action", "target", "environment", "actor", "reason", "digest", "before", "undo"), "{}")
@@ -165,9 +167,9 @@ def test_a_repair_and_its_undo_leave_one_active_row(world: World) -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"supersedes": LINES_MOVE.key_columns}, "name some of key_columns, and not all of them"),
-        ({"supersedes": ("game_id",), "active_column": ""}, "it needs an active_column"),
-        ({"stamped": ("current_points_line",)}, "stamped: current_points_line says more than when the row was written"),
+        ({"supersedes": LINES_MOVE.key_columns}, "name some of key_columns but not all"),
+        ({"supersedes": ("game_id",), "active_column": ""}, "set active_column"),
+        ({"stamped": ("current_points_line",)}, "stamped: current_points_line must not be set to the MERGE's time"),
     ],
 )
 def test_settings_that_make_no_sense(settings: dict[str, Any], told: str) -> None:

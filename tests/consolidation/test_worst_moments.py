@@ -175,7 +175,9 @@ def test_a_failed_check_rolls_everything_back_and_keeps_staging(world: World, fa
     }
     world.warehouse.after_merge = (after_merge[fault],)
     told = fault.replace("_", "[_ ]")
-    with pytest.raises(ValidationFailed, match=rf"\({told}\); all was rolled back and the staging tables .* are kept"):
+    with pytest.raises(
+        ValidationFailed, match=rf"\({told}\); everything was rolled back and the staging tables .* are kept"
+    ):
         world.consolidate()
     assert world.table() == before
     assert len(world.staged()) == 1
