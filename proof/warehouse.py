@@ -226,9 +226,9 @@ class SimulatedWarehouse(DuckdbWarehouse):
                 if self._faults.happens(self._faults.rates.abort):
                     raise TransactionConflict("simulated: the transaction was aborted")
             server.committed(transaction, names, parameters)
-            server.simulation.note(f"COMMIT {_told(names, parameters)}")
+            server.simulation.note(f"COMMIT {_described(names, parameters)}")
         except RunbookError as error:
-            server.simulation.note(f"rolled back {_told(names, parameters)}: {error}")
+            server.simulation.note(f"rolled back {_described(names, parameters)}: {error}")
             raise
         finally:
             server.open.remove(transaction)
@@ -279,6 +279,6 @@ def _rows_of(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[Row]:
     return rows_of(cursor.execute(f"FROM {quoted(table)}"))
 
 
-def _told(names: Sequence[str], parameters: Parameters) -> str:
+def _described(names: Sequence[str], parameters: Parameters) -> str:
     what = parameters.get("run_id") or parameters.get("moved_by") or ""
     return f"{str(what)[:8]} token={str(parameters.get('token', ''))[-9:]} after {names[-1] if names else 'nothing'}"

@@ -35,7 +35,7 @@ def merged_names(runs: Sequence[LedgerRun]) -> dict[str, datetime]:
 
 
 def merged_on(runs: Sequence[LedgerRun], day: date) -> dict[str, datetime]:
-    """Return the same as `merged_names`, but for the rows of one date."""
+    """Return the same as `merged_names` for the rows of one date."""
     of_date = (run for run in reversed(runs) if run.day == day)
     return {name: run.started_at for run in of_date for name, _, _ in _entries(run)}
 

@@ -21,7 +21,7 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6}
 def read_parquet(path: Path) -> PlacedRows:
     """Read a file, with integers as integers and times in microseconds, truncated.
 
-    The metadata that pandas writes is ignored, as it is no more trustworthy than the rest of the file.
+    The metadata that pandas writes is ignored, because the file may be written by anyone.
 
     Raises:
         StagedDataError: It is not a Parquet file, has a column twice, or has a value that cannot be staged: times of

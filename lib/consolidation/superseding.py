@@ -125,7 +125,7 @@ def main_counts(spec: TableSpec) -> str:
 
 
 def key_counts(staged: StagedRows) -> str:
-    """Return the counts of a table without `supersedes`, but for all rows of the date, and the wrong staged groups.
+    """Return the counts of a table without `supersedes`, taken over all rows of the date, and the wrong staged groups.
 
     Wrong groups left by other batches are not counted.
     """

@@ -59,25 +59,25 @@ def search(configuration: Configuration) -> Search:
         optimised = "-O0" if configuration.breaks or configuration.liveness else "-O2"
         _run(["gcc", optimised, "-w", "-DCOLLAPSE", "-DNFAIR=3", *kind, "-o", "pan", "pan.c"], place)
         options = ["-a", "-f", "-N", _CLAIM] if configuration.liveness else ["-i"] if configuration.breaks else []
-        said = _run(["./pan", "-m1000000", *options], place)
-        errors, states = _ERRORS.search(said), _STATES.search(said)
-        if errors is None or states is None or "max search depth too small" in said:
-            raise RuntimeError(f"the search of {configuration.title!r} did not complete: {said[:500]}")
-        violated = _VIOLATION.findall(said)
+        output = _run(["./pan", "-m1000000", *options], place)
+        errors, states = _ERRORS.search(output), _STATES.search(output)
+        if errors is None or states is None or "max search depth too small" in output:
+            raise RuntimeError(f"the search of {configuration.title!r} did not complete: {output[:500]}")
+        violated = _VIOLATION.findall(output)
         story = _story(place, defined) if int(errors.group(1)) else ()
         return Search(configuration, int(states.group(1)), violated[0] if violated else "", story)
 
 
 def _story(place: Path, defined: list[str]) -> tuple[str, ...]:
     shutil.copy(place / f"{MODEL.name}.trail", place / "trail")
-    said = _run(["spin", "-t", "-k", "trail", *defined, str(MODEL)], place)
-    lines = [line.strip() for line in said.splitlines()]
+    output = _run(["spin", "-t", "-k", "trail", *defined, str(MODEL)], place)
+    lines = [line.strip() for line in output.splitlines()]
     return tuple(line for line in lines if re.match(r"(coordinator|the operator|the lease)", line))
 
 
 def _run(command: list[str], place: Path) -> str:
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     if done.returncode and command[0] != "./pan" and command[1] != "-t":
-        raise RuntimeError(f"{' '.join(command)} failed: {said[:500]}")
-    return said
+        raise RuntimeError(f"{' '.join(command)} failed: {output[:500]}")
+    return output

@@ -1,4 +1,4 @@
-"""How long is kept what consolidations and repairs leave behind, and what follows from that."""
+"""How long the records of consolidations and repairs are kept, and the consequences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.environments import local
         ({"actions_days": 40_000}, "retention.actions_days: must be 1 to 36,500 days, or null for no limit, got 40000"),
     ],
 )
-def test_what_cannot_be_is_refused(settings: dict[str, int], said: str) -> None:
+def test_an_invalid_period_is_refused(settings: dict[str, int], said: str) -> None:
     with pytest.raises(UserError, match=said):
         Retention(**settings)
 
@@ -45,10 +45,8 @@ def test_a_table_has_its_environments_zone_and_retention() -> None:
 
 
 @pytest.mark.parametrize(("days", "is_known"), [(398.9, True), (399.1, False)])
-def test_staging_that_is_older_than_the_ledger_remembers_is_not_merged(
-    world: World, days: float, is_known: bool
-) -> None:
-    """It may have been merged by a run that has expired."""
+def test_staging_older_than_the_ledgers_retention_is_not_merged(world: World, days: float, is_known: bool) -> None:
+    """The table may have been merged by a run that has expired."""
     keeping = replace(world, spec=replace(world.spec, retention=Retention(ledger_days=400)))
     [table] = keeping.stage(predictions(2))
     written = (datetime.now(UTC) - timedelta(days=days)).isoformat()
