@@ -118,7 +118,7 @@ class ReadBudget:
         return taken
 
     def give_back(self, unread_bytes: int) -> None:
-        """Return reserved bytes that were not read."""
+        """Give back reserved bytes that were not read."""
         with self._lock:
             self._left_bytes += unread_bytes
 

@@ -46,8 +46,8 @@ def untroubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("harm", "message"),
     [
         ("INSERT INTO {table} FROM {table} LIMIT 1", "key twice"),
-        ("DELETE FROM {table} WHERE player_lookup = 'player1'", "another table"),
-        ("UPDATE {table} SET predicted_points = 0.0", "another table"),
+        ("DELETE FROM {table} WHERE player_lookup = 'player1'", "actual table"),
+        ("UPDATE {table} SET predicted_points = 0.0", "actual table"),
         ("DELETE FROM {ledger} WHERE token = (SELECT MIN(token) FROM {ledger})", "row lost"),
         ("INSERT INTO {ledger} FROM {ledger} LIMIT 1", "merged 2 times"),
         ("UPDATE {ledger} SET inserted_rows = inserted_rows + 1", "its rows give"),
