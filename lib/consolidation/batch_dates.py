@@ -45,7 +45,13 @@ class DatedBatch:
         return sorted({day for days in self.rows.values() for day in days})
 
     def on(self, warehouse: Warehouse, spec: TableSpec, day: date) -> StagedBatch:
-        """Return the tables with rows of the date, compared with the current ledger."""
+        """Return the tables with rows of the date, compared with the current ledger.
+
+        Args:
+            warehouse: Where the tables are.
+            spec: The main table.
+            day: The date.
+        """
         known = look_up(warehouse, spec, self.batch_id, day)
         merged = merged_on(known.runs, day)
         holders = [table for table in self.listed if day in self.rows.get(table.name, {})]

@@ -37,6 +37,11 @@ class BatchMerge:
     def run(self, found: StagedBatch, lease: Lease | None, *, cleanup: bool) -> ConsolidationResult:
         """Merge the batch and write its ledger row, or raise and leave everything as it was.
 
+        Args:
+            found: The tables to merge.
+            lease: The lease on the date; None without the lock.
+            cleanup: Drop the merged tables.
+
         Raises:
             TransactionConflict, SourceVanished, Overtaken: A rival was faster; list the tables again and retry.
         """

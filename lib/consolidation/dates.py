@@ -62,7 +62,13 @@ class DateColumn:
         return f"({self.of_day(alias, name)}) IS NOT TRUE"
 
     def between(self, first: str, last: str, alias: str = "") -> str:
-        """Return GoogleSQL for whether a row's date is in the inclusive range. Parameters: `bound` of both names."""
+        """Return GoogleSQL for whether a row's date is in the inclusive range. Parameters: `bound` of both names.
+
+        Args:
+            first: Name of the parameter of the first date.
+            last: Name of the parameter of the last date.
+            alias: The table's alias; may be empty.
+        """
         column = self._column(alias)
         return f"{column} BETWEEN @{first} AND @{last}" if self.is_date else self._within(column, first, last)
 

@@ -128,7 +128,13 @@ def spec_changed(warehouse: Warehouse, spec: TableSpec) -> SpecChanged:
 
 
 def ensure_fence(warehouse: Warehouse, spec: TableSpec, game_date: date) -> None:
-    """Insert the date's fence row if it is missing and no row has another spec."""
+    """Insert the date's fence row if it is missing and no row has another spec.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        game_date: The date.
+    """
     warehouse.create_table(spec.fences, FENCE_COLUMNS)
     warehouse.transact([insert_fence(spec)], {"day": game_date, "spec": spec.identity})
 

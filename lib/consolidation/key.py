@@ -25,6 +25,11 @@ def same_key(spec: TableSpec, left: str, right: str) -> str:
     It is spelled out because with IS NOT DISTINCT FROM BigQuery does not prune partitions and
     is not known to accept an outer join
     (https://cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax#merge_statement).
+
+    Args:
+        spec: The main table.
+        left: The first row's alias.
+        right: The second row's alias.
     """
     # Keep both sides plain columns, never CAST or COALESCE: in the ON of a MERGE, BigQuery accepts this
     # form but refuses expressions and IS NOT DISTINCT FROM (tested live, August 2026).
@@ -61,7 +66,13 @@ def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
 
 
 def rank(spec: TableSpec, columns: Sequence[Column], within: Sequence[str]) -> str:
-    """Return GoogleSQL for a row's rank among rows that are equal in these key columns, newest first."""
+    """Return GoogleSQL for a row's rank among rows that are equal in these key columns, newest first.
+
+    Args:
+        spec: The main table.
+        columns: The rows' columns.
+        within: The key columns in which the ranked rows are equal.
+    """
     types = {column.name: column.type for column in columns}
     order = newest_first(spec, columns, within)
     partition = ", ".join(groupable(name, types[name]) for name in within)
@@ -74,6 +85,11 @@ def newest_first(spec: TableSpec, columns: Sequence[Column], within: Sequence[st
 
     Ties are broken by the other columns, so that the same rows always lead to the same
     choice.
+
+    Args:
+        spec: The main table.
+        columns: The rows' columns.
+        within: The key columns in which the rows are equal.
     """
     types = {column.name: column.type for column in columns}
     newest = [name for name in spec.newest_first if name in types]

@@ -28,7 +28,14 @@ class Known:
 
 
 def look_up(warehouse: Warehouse, spec: TableSpec, batch_id: str, game_date: date) -> Known:
-    """Read the batch's runs in the ledger and the date's fence."""
+    """Read the batch's runs in the ledger and the date's fence.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        batch_id: The batch.
+        game_date: The date.
+    """
     columns = ", ".join(column.name for column in LEDGER_COLUMNS)
     # In the row that describes the fence, the columns of a run are NULL.
     none = ", ".join(f"CAST(NULL AS {column.type}) AS {column.name}" for column in LEDGER_COLUMNS)

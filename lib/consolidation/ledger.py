@@ -167,7 +167,13 @@ _CONDITIONS: Mapping[str, str] = {
 
 
 def known_batches(warehouse: Warehouse, spec: TableSpec, spelled: Collection[str]) -> dict[str, set[str]]:
-    """Return the ids of the ledger's batches with these spellings in table names, by spelling."""
+    """Return the ids of the ledger's batches with these spellings in table names, by spelling.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        spelled: The spellings.
+    """
     if not spelled:
         return {}
     sql = f"SELECT DISTINCT batch_id FROM {spec.ledger.sql} WHERE {_CONDITIONS['batches']}"
@@ -233,7 +239,13 @@ class Period:
 
 
 def count_runs(warehouse: Warehouse, spec: TableSpec, periods: Sequence[Period]) -> RunCounts:
-    """Count the runs of each period, in the warehouse."""
+    """Count the runs of each period, in the warehouse.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        periods: The periods.
+    """
     counts = [
         f"COUNTIF(committed_at >= @start_{number} AND committed_at < @end_{number} "
         f"AND STARTS_WITH(host, @host_{number})) AS within_{number}"

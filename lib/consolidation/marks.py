@@ -12,7 +12,14 @@ from lib.consolidation.warehouse import StagingTable, Warehouse, staging_note
 
 
 def check_marks(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: Sequence[StagingTable]) -> None:
-    """Raise `UnmarkedStaging` if one of the tables may belong to another main table or another known batch."""
+    """Raise `UnmarkedStaging` if one of the tables may belong to another main table or another known batch.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        batch_id: The batch.
+        tables: The batch's staging tables.
+    """
     note = staging_note(batch_id, spec.table)
     remedy = f"set its friendly name (BigQuery) or comment (DuckDB) to: {note}"
     unmarked = next((table for table in tables if not table.main_table), None)

@@ -17,7 +17,13 @@ _SHARE = re.compile(r"(?P<table>\w+) (?P<day>\d{4}-\d\d-\d\d), 1 of (?P<dates>\d
 
 
 def ledger_entry(table: str, day: date, dates: int) -> str:
-    """Return the ledger entry of a table merged for this date; `dates` is how many dates its rows have."""
+    """Return the ledger entry of a table merged for this date; `dates` is how many dates its rows have.
+
+    Args:
+        table: The table's name.
+        day: The run's date.
+        dates: The number of dates in the table.
+    """
     return table if dates == 1 else f"{table} {day}, 1 of {dates} dates"
 
 

@@ -10,7 +10,13 @@ from lib.consolidation.warehouse import Column, Execute, Warehouse
 
 
 def add_missing_columns(warehouse: Warehouse, table: TableName, columns: Sequence[Column]) -> None:
-    """Add the columns that the table lacks; existing rows get NULL. Several writers may do this at once."""
+    """Add the columns that the table lacks; existing rows get NULL. Several writers may do this at once.
+
+    Args:
+        warehouse: Where the tables are.
+        table: The table.
+        columns: The columns that it should have.
+    """
     present = {column.name for column in warehouse.columns(table)}
     for column in columns:
         if column.name not in present:

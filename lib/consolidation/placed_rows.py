@@ -73,7 +73,13 @@ class PlacedMappings:
 
 
 def by_columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str], places: Places | None = None) -> PlacedRows:
-    """Return mappings as columns with these names; a missing value is None."""
+    """Return mappings as columns with these names; a missing value is None.
+
+    Args:
+        rows: The mappings.
+        names: The columns.
+        places: Their places; by default counted as rows.
+    """
     columns = {str(name): [row.get(name) for row in rows] for name in names}
     return PlacedRows(columns, places or Places(range(1, len(rows) + 1)))
 

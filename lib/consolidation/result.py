@@ -205,7 +205,14 @@ class Overtaken(RunbookError):
 
 
 def refusal(error: RequirementFailed, spec: TableSpec, batch_id: str, game_date: date) -> RunbookError:
-    """Return the error for the caller."""
+    """Return the error for the caller.
+
+    Args:
+        error: The requirement that failed.
+        spec: The main table.
+        batch_id: The batch.
+        game_date: The date.
+    """
     kept = f"everything was rolled back and the staging tables of batch {batch_id} are kept"
     match error.code:
         case code if code in (ALREADY_MERGED, FENCE_MISSING):

@@ -144,6 +144,11 @@ def statement_that_adds(spec: TableSpec, present: Iterable[str], columns: Iterab
     """Return an ``ALTER TABLE`` for the columns whose type is known; empty if none can be added.
 
     People paste it, so it omits names that are not plain identifiers, and names that BigQuery treats as existing ones.
+
+    Args:
+        spec: The main table.
+        present: The table's columns.
+        columns: The columns to add.
     """
     taken = {name.lower() for name in present}
     additions = [

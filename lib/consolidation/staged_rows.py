@@ -76,7 +76,14 @@ class StagedRows:
 
 
 def select(group: StagedGroup, columns: Iterable[Column], owned: Iterable[str], *more: str) -> str:
-    """Return a SELECT of one group's rows, with NULL for columns that it lacks."""
+    """Return a SELECT of one group's rows, with NULL for columns that it lacks.
+
+    Args:
+        group: The group.
+        columns: The columns to select.
+        owned: The columns to flag: whether a row owns them.
+        more: Further items to select.
+    """
     types = {column.name: column.type for column in group.columns}
     items = [_item(column, types.get(column.name)) for column in columns]
     items += [f"{'TRUE' if name in types else 'FALSE'} AS {ownership(name)}" for name in owned]

@@ -32,7 +32,13 @@ def staging_prefix(batch_id: str) -> str:
 
 
 def staging_table_name(main: TableName, batch_id: str, worker_id: str) -> TableName:
-    """Return a new table name for our own writer. Its last part has no underscore, to separate it from the batch."""
+    """Return a new table name for our own writer. Its last part has no underscore, to separate it from the batch.
+
+    Args:
+        main: The main table.
+        batch_id: The batch.
+        worker_id: The worker.
+    """
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", worker_id, re.ASCII):
         raise InvalidIdentifier(f"worker id {worker_id!r:.80} is not valid: use letters, digits, - and _")
     worker = re.sub(r"[^A-Za-z0-9]", "", worker_id)

@@ -192,6 +192,13 @@ class LockStore(Protocol):
         """Remove exactly this version and file the audit entry, in one commit.
 
         None if the record has changed or is gone; nothing was written then.
+
+        Args:
+            record: The record to remove.
+            actor: Who releases it.
+            reason: Why, in the operator's words.
+            was_live: Whether its lease had not expired.
+            approval: A signed approval, as JSON; may be empty.
         """
         ...
 

@@ -85,7 +85,13 @@ class Commands(ABC):
 
     @abstractmethod
     def set_variable(self, service: str, name: str, value: str) -> Looking | Changing:
-        """Return the command that sets an environment variable of a service; `Looking` if a runbook plans it."""
+        """Return the command that sets an environment variable of a service; `Looking` if a runbook plans it.
+
+        Args:
+            service: The service.
+            name: The variable.
+            value: Its value.
+        """
 
     @abstractmethod
     def ask_health(self, url: str, *, with_token: bool = False) -> Looking:

@@ -48,7 +48,13 @@ def check_service_name(service: str) -> None:
 
 
 def is_asked_for(entry: LogEntry, containing: Sequence[str], or_errors: bool) -> bool:
-    """Return whether `LogReader.entries` includes a line that matches by service and time."""
+    """Return whether `LogReader.entries` includes a line that matches by service and time.
+
+    Args:
+        entry: The line.
+        containing: As for `LogReader.entries`.
+        or_errors: As for `LogReader.entries`.
+    """
     if not containing or (or_errors and entry.severity in ERROR_SEVERITIES):
         return True
     return any(text in entry.message for text in containing)

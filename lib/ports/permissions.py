@@ -36,9 +36,21 @@ class Permissions(Protocol):
         ...
 
     def grant(self, service_account: str, role: str, *, version: str) -> None:
-        """Bind the role to the account in the project, without a condition."""
+        """Bind the role to the account in the project, without a condition.
+
+        Args:
+            service_account: The account.
+            role: The role.
+            version: The version of the bindings that were read.
+        """
         ...
 
     def revoke(self, service_account: str, role: str, *, version: str) -> None:
-        """Remove that binding; other bindings of the role, and conditional ones, stay."""
+        """Remove that binding; other bindings of the role, and conditional ones, stay.
+
+        Args:
+            service_account: The account.
+            role: The role.
+            version: The version of the bindings that were read.
+        """
         ...

@@ -113,7 +113,13 @@ class HealthResponse:
 
 
 def value_that_serves(service: str, name: str, values: Set[str | None]) -> str | None:
-    """Return the value of all serving revisions. Raises `SourceUnavailable` unless they have exactly one value."""
+    """Return the value of all serving revisions. Raises `SourceUnavailable` unless they have exactly one value.
+
+    Args:
+        service: The service, for messages.
+        name: The variable, for messages.
+        values: The different values of the revisions that serve traffic.
+    """
     if len(values) != 1:
         state = "differs between serving revisions" if values else "is unknown: no revision serves traffic"
         raise SourceUnavailable(f"{name} of {service} {state}")

@@ -93,6 +93,11 @@ class ProvenTable:
 def prove_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[ProvenTable]:
     """Compare each staging table of the batch with the main table; return them by name. Changes nothing.
 
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        batch_id: The batch.
+
     Raises:
         SourceVanished: A table was dropped meanwhile: a consolidation is running.
         UnmarkedStaging: A table may belong to another main table.
@@ -157,7 +162,14 @@ def _proven_tables(
 
 
 def drop_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str, proven: Sequence[ProvenTable]) -> list[TableName]:
-    """Drop the tables that are proven merged and were not written since; return their names."""
+    """Drop the tables that are proven merged and were not written since; return their names.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        batch_id: The batch.
+        proven: The result of `prove_merged`.
+    """
     versions = {one.table.name: one.table.version for one in proven if one.proof.is_merged}
     unchanged = [
         table.name for table in batch_tables(warehouse, spec, batch_id) if versions.get(table.name) == table.version

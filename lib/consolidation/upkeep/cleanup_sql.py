@@ -21,7 +21,13 @@ def names_of(columns: Sequence[Column]) -> list[str]:
 
 
 def staged_items(spec: TableSpec, columns: Sequence[Column], *, values: bool) -> str:
-    """Return the columns of a staged row S that `found_sql` needs."""
+    """Return the columns of a staged row S that `found_sql` needs.
+
+    Args:
+        spec: The main table.
+        columns: The staging table's columns.
+        values: Whether values are compared.
+    """
     compared = _compared_columns(spec, columns) if values else []
     names = dict.fromkeys(
         [*spec.key_columns, spec.date_column, *names_of(compared), *_marks(spec, columns), *_row_id(spec, columns)]
@@ -34,6 +40,12 @@ def found_sql(spec: TableSpec, columns: Sequence[Column], staged: str, *, values
 
     Parameters: first and last, dates. It uses an inner join, because BigQuery is not known to accept an outer join
     with these conditions.
+
+    Args:
+        spec: The main table.
+        columns: The staging table's columns.
+        staged: A SELECT of the staged rows.
+        values: Whether values are compared.
     """
     dates = spec.dates
     active = f"COALESCE(T.{quoted(spec.active_column)}, FALSE)" if spec.active_column else "TRUE"
@@ -59,6 +71,11 @@ def generation_columns(spec: TableSpec, columns: Sequence[Column], *, all_set: b
 
     If all staged rows have all marks, and updates maintain the first one, only a row that is as new by that mark can
     replace a staged row. Otherwise the row id is needed too.
+
+    Args:
+        spec: The main table.
+        columns: The staging table's columns.
+        all_set: Whether no staged row has a NULL mark.
     """
     marks, kept = _marks(spec, columns), kept_marks(spec, columns)
     is_enough = all_set and marks[:1] == kept[:1]
@@ -71,6 +88,11 @@ def generations_sql(spec: TableSpec, columns: Sequence[Column], staged: str) -> 
 
     Parameters: first and last, dates. It reads no keys or values, so it can show that rows are absent but not that
     they are present. It has no join, so that the main table is read once.
+
+    Args:
+        spec: The main table.
+        columns: The result of `generation_columns`.
+        staged: A SELECT of the staged rows.
     """
     day, types = spec.dates.day(), {column.name: column.type for column in columns}
     kept = [groupable(name, types[name]) for name in kept_marks(spec, columns)]

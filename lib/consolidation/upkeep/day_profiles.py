@@ -195,6 +195,12 @@ def last_written(warehouse: Warehouse, spec: TableSpec, since: date, until: date
     """Return the newest date from `since` to `until` that has rows; None if none has.
 
     It searches backwards in up to three queries, because usually the last date has rows and no other must be read.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        since: The first date.
+        until: The last date.
     """
     written = _written(spec, warehouse.columns(spec.table))
     day = spec.dates.day("T")
@@ -210,7 +216,13 @@ def last_written(warehouse: Warehouse, spec: TableSpec, since: date, until: date
 
 
 def rows_of_date(warehouse: Warehouse, spec: TableSpec, game_date: date) -> int:
-    """Return the date's number of rows, including superseded ones."""
+    """Return the date's number of rows, including superseded ones.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        game_date: The date.
+    """
     sql = f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} WHERE {spec.dates.of_day()}"
     return int(warehouse.query(sql, spec.dates.bound(day=game_date))[0]["row_count"])
 
@@ -229,7 +241,16 @@ def _newest(row: Row, written: Iterable[str]) -> datetime | None:
 def cells_of(
     warehouse: Warehouse, spec: TableSpec, groups: Groups, since: date, game_date: date, *, fewest_dates: int
 ) -> list[Cell]:
-    """Return the units and sources that have rows on the date, or on at least `fewest_dates` dates since `since`."""
+    """Return the units and sources that have rows on the date, or on at least `fewest_dates` dates since `since`.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        groups: The columns to group by.
+        since: The first of the earlier dates.
+        game_date: The date.
+        fewest_dates: On how many earlier dates a group must have rows if it has none on the date.
+    """
     day = spec.dates.day("T")
     columns = {name: f"T.{quoted(column)}" for name in ("unit", "source") if (column := getattr(groups, name))}
     selected = ", ".join(f"{column} AS {name}" for name, column in columns.items())

@@ -82,6 +82,11 @@ def query_of(table: DueTable, since: date, until: date, timezone: str = "") -> t
 def due_units(warehouse: Warehouse, sql: str, parameters: Parameters) -> dict[date, int]:
     """Run a query that returns dates and numbers of units; return the numbers by date.
 
+    Args:
+        warehouse: Where the tables are.
+        sql: The query.
+        parameters: Its parameters.
+
     Raises:
         UnfitAnswer: A row is not a date and a whole number, or a date appears twice.
     """
@@ -105,7 +110,14 @@ def _checked(row: Row) -> tuple[date, int]:
 
 
 def rows_by_date(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> dict[date, int]:
-    """Return the number of rows, including superseded ones, of each date that has any; reads only the date column."""
+    """Return the number of rows, including superseded ones, of each date that has any; reads only the date column.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        since: The first date.
+        until: The last date.
+    """
     day = spec.dates.day("T")
     rows = warehouse.query(
         f"SELECT {day} AS day, COUNT(*) AS row_count FROM {spec.table.sql} AS T "

@@ -114,7 +114,14 @@ def rows_of_key(
 
 
 def staged_of_key(warehouse: Warehouse, spec: TableSpec, day: date, key: Mapping[str, Any]) -> list[StagedKey]:
-    """Return the staging tables that still hold the key, by name."""
+    """Return the staging tables that still hold the key, by name.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        day: The date.
+        key: The value of every key column.
+    """
     try:
         return list(_staged(warehouse, spec, day, key))
     except TableNotFound:

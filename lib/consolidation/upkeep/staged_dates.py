@@ -59,6 +59,11 @@ def rows_by_date(
 ) -> Iterator[tuple[TableName, date | None, int]]:
     """Yield each staging table's number of rows per date; every table must have the date column.
 
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        tables: The staging tables.
+
     Raises:
         TableNotFound: A table no longer exists.
     """

@@ -56,7 +56,14 @@ def subject_columns(spec: TableSpec) -> tuple[str, ...]:
 
 
 def activity_by_day(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> list[Activity]:
-    """Return the activity of each date from `since` to `until` that has rows, oldest first."""
+    """Return the activity of each date from `since` to `until` that has rows, oldest first.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        since: The first date.
+        until: The last date.
+    """
     day = spec.dates.day("T")
     subject = column_list(subject_columns(spec), "T")
     grouped = f"{day}, {subject}" if subject else day
@@ -73,7 +80,15 @@ def activity_by_day(warehouse: Warehouse, spec: TableSpec, since: date, until: d
 def subjects_of_date(
     warehouse: Warehouse, spec: TableSpec, game_date: date, *, several: bool, most: int
 ) -> list[Subject]:
-    """Return at most `most` subjects of the date without an active row or, if `several`, with more than one."""
+    """Return at most `most` subjects of the date without an active row or, if `several`, with more than one.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        game_date: The date.
+        several: True for subjects with several active rows, False for subjects without one.
+        most: The maximum number.
+    """
     subject, active = column_list(subject_columns(spec), "T"), f"COUNTIF({is_active(spec)})"
     rows = warehouse.query(
         f"SELECT {subject}, COUNT(*) AS row_count, {active} AS active_rows FROM {spec.table.sql} AS T "

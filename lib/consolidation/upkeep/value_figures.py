@@ -36,7 +36,13 @@ def number(column: str) -> str:
 
 
 def figures_of(name: str, value: str, counted: str) -> Iterator[Measure]:
-    """Yield the measures for `figures`; `value` and `counted` are GoogleSQL for the number and the rows that count."""
+    """Yield the measures for `figures`; `value` and `counted` are GoogleSQL for the number and the rows that count.
+
+    Args:
+        name: The figures' name.
+        value: GoogleSQL for the number.
+        counted: GoogleSQL for whether a row counts.
+    """
     valid = f"IF({counted} AND ABS({value}) < {_LARGEST}, {value}, NULL)"
     aggregates = (f"COUNT({valid})", f"AVG({valid})", f"STDDEV_POP({valid})", f"COUNT(DISTINCT {valid})")
     for part, aggregate in zip(_PARTS, aggregates, strict=True):
@@ -53,12 +59,24 @@ def figures(measured: Mapping[str, float | None], name: str) -> Figures | None:
 
 
 def word_counts_of(column: str, words: Sequence[str], counted: str) -> Iterator[Measure]:
-    """Yield the measures for `word_counts`; the words are bound."""
+    """Yield the measures for `word_counts`; the words are bound.
+
+    Args:
+        column: The column.
+        words: The words.
+        counted: GoogleSQL for whether a row counts.
+    """
     for place, word in enumerate(words):
         name = f"{column}__word_{place}"
         yield Measure(name, f"COUNTIF({counted} AND T.{quoted(column)} = @{name})", {name: word})
 
 
 def word_counts(measured: Mapping[str, float | None], column: str, words: Sequence[str]) -> dict[str, int]:
-    """Return how many rows have each of the words."""
+    """Return how many rows have each of the words.
+
+    Args:
+        measured: The measured values by name.
+        column: The column.
+        words: The words.
+    """
     return {word: int(measured[f"{column}__word_{place}"] or 0) for place, word in enumerate(words)}
