@@ -100,7 +100,7 @@ def test_a_process_that_only_looks_has_no_other_platform(table: Platform, monkey
         reading.staging_writer().write([row(9)], batch_id="b", worker_id="w")
     assert everything(table) == before
     monkeypatch.setenv(read_only.VARIABLE, "much")
-    with pytest.raises(UserError, match="how many bytes"):
+    with pytest.raises(UserError, match="must be a number of bytes"):
         connect("local")
 
 
