@@ -30,7 +30,7 @@ def another_writer(world: World, columns: str) -> None:
         ("* EXCLUDE (recommendation), 'x' AS Recommendation", r"lacks: Recommendation \(write it recommendation\)$"),
         (
             "* REPLACE ('7' AS predicted_points, 1 AS recommendation)",
-            "predicted_points is STRING and not FLOAT64; recommendation is INT64 and not STRING$",
+            "predicted_points is STRING, not FLOAT64; recommendation is INT64, not STRING$",
         ),
         ("* EXCLUDE (game_id, system_id)", "lacks columns that every row of .* needs: game_id, system_id$"),
         ("* EXCLUDE (game_date)", "lacks columns that every row of .* needs: game_date$"),
@@ -39,7 +39,7 @@ def another_writer(world: World, columns: str) -> None:
             "rows of another date than 2026-01-17; everything was rolled back",
         ),
         ("* REPLACE (NULL::DATE AS game_date)", "rows of another date"),
-        ("* REPLACE (FALSE AS is_active)", "rows with is_active = FALSE; all was rolled back"),
+        ("* REPLACE (FALSE AS is_active)", "rows with is_active = FALSE; everything was rolled back"),
     ],
 )
 @pytest.mark.parametrize("dry_run", [False, True])
