@@ -73,7 +73,7 @@ def test_a_schedule_tells_due_from_off_and_from_what_it_does_not_reach(platform:
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("SELECT game_date, 1 FROM {} WHERE game_date BETWEEN @since AND @until", "returns 2026-01-17 twice"),
+        ("SELECT game_date, 1 FROM {} WHERE game_date BETWEEN @since AND @until", "returned 2026-01-17 twice"),
         ("SELECT game_id, 1 FROM {} WHERE game_date BETWEEN @since AND @until", "must be a DATE and a whole number"),
         ("SELECT game_date, -1 FROM {} WHERE game_date BETWEEN @since AND @until", "must be a DATE and a whole number"),
         ("SELECT day, units FROM {} WHERE game_date BETWEEN @since AND @until", "day"),
