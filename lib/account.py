@@ -1,4 +1,4 @@
-"""Who this process belongs to, as the operating system knows it, and where it runs."""
+"""The operating system account that owns this process, and the machine it runs on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import socket
 
 
 def account() -> str:
-    """The account's name; ``uid N`` where it has none.
+    """Return the account's name, or ``uid N`` if it has none.
 
-    Not `getpass.getuser`: that believes ``$LOGNAME`` and ``$USER``, which anyone can set.
+    `getpass.getuser` is not used: it trusts ``$LOGNAME`` and ``$USER``, which anyone can set.
     """
     uid = os.getuid()
     try:
@@ -20,5 +20,5 @@ def account() -> str:
 
 
 def host() -> str:
-    """``NAME:PROCESS``; on Cloud Run, whose machines are all called alike, the revision is the name."""
+    """Return ``NAME:PROCESS``. On Cloud Run, where all machines have one name, NAME is the revision."""
     return f"{os.environ.get('K_REVISION') or socket.gethostname()}:{os.getpid()}"

@@ -1,8 +1,8 @@
-"""The calls of the services' own modules, `distributed_lock` and `batch_staging_writer`, over this library.
+"""The API of the services' own modules, `distributed_lock` and `batch_staging_writer`, on top of this library.
 
-For a migration that changes imports first and calls later (docs/MIGRATING.md); new code calls `lib.locking` and
-`lib.consolidation`. As in those modules, staging and consolidating return what failed instead of raising it, and
-only of the one table that they wrote.
+It serves a migration that changes imports first and calls later (docs/MIGRATING.md); new code calls `lib.locking` and
+`lib.consolidation`. As in those modules, staging and consolidation return failures instead of raising them, and
+work on one fixed table.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-# The table that those modules wrote, as their consolidation left it: one active row for each game, player and system,
-# and updated_at set by the MERGE.
+# The table that those modules write, in the form their consolidation leaves it: one active row for each game, player
+# and system, with updated_at set by the MERGE.
 TABLE = TableSpec(
     TableName("nba_predictions", "player_prop_predictions"),
     key_columns=("game_id", "player_lookup", "system_id", "current_points_line"),
@@ -65,12 +65,12 @@ _NO_REASON = "released through lib.compat, whose caller gave no reason"
 
 
 class LockAcquisitionError(LockError):
-    """The lock was not acquired; its text says why, and its cause whether another held it or Firestore failed."""
+    """The lock was not acquired; the message says why, and `__cause__` whether it was held or Firestore failed."""
 
 
 @dataclass(frozen=True)
 class StagingWriteResult:
-    """What a worker's write came to; the name is ``project.dataset.table``, or empty if nothing was written."""
+    """The outcome of a worker's write; the name is ``project.dataset.table``, or empty if nothing was written."""
 
     staging_table_name: str
     rows_written: int
@@ -80,7 +80,7 @@ class StagingWriteResult:
 
 @dataclass(frozen=True)
 class ConsolidationResult:
-    """What a consolidation came to; a batch with nothing left to merge is a success with zero rows."""
+    """The outcome of a consolidation; a batch with nothing left to merge is a success with zero rows."""
 
     rows_affected: int
     staging_tables_merged: int
@@ -93,7 +93,8 @@ class ConsolidationLock:
     """The consolidation lock of a date, in the project's Firestore.
 
     Args:
-        bq_client: Where a forced release moves the fence; by default a client of the project.
+        project_id: The Google Cloud project.
+        bq_client: Used by a forced release to move the fence; by default a client of the project.
     """
 
     __repr__ = brief()
@@ -111,15 +112,17 @@ class ConsolidationLock:
         *,
         operation_id: str = "",
     ) -> Iterator[Lease]:
-        """Hold the lock of a date for the length of the ``with`` block.
+        """Hold a date's lock for the duration of the ``with`` block.
 
         Args:
-            batch_id: The work; their newest callers name it `operation_id`.
-            max_wait_seconds: How long to wait for another holder; 0 tries once. None: 300.
+            game_date: The date, ``YYYY-MM-DD``.
+            batch_id: What the lock is for; newer callers pass it as `operation_id`.
+            max_wait_seconds: How long to wait for another holder; 0 tries once, None means 300.
+            operation_id: Another name for `batch_id`.
 
         Raises:
             LockAcquisitionError: It was not acquired.
-            LeaseLost: At the end of the block, when the lease was lost in it.
+            LeaseLost: The lease was lost inside the block; raised at its end.
         """
         with ExitStack() as held:
             try:
@@ -133,13 +136,18 @@ class ConsolidationLock:
             yield lease
 
     def force_release(self, game_date: str | date, reason: str = _NO_REASON, *, steal: bool = False) -> None:
-        """Remove a lock whose lease has expired, shut its holder out and file that; no lock is nothing to do.
+        """Remove an expired lock, shut its holder out and file an audit entry; without a lock, do nothing.
 
-        A library call: it asks nobody for an approval.
+        This library call does not require an approval.
+
+        Args:
+            game_date: The date, ``YYYY-MM-DD``.
+            reason: Kept in the audit entry.
+            steal: Remove the lock even if its lease has not expired.
 
         Raises:
-            LeaseStillLive: Its holder is alive, and `steal` was not given.
-            FenceNotMoved: It was released, and its holder is not shut out yet.
+            LeaseStillLive: Its lease has not expired, and `steal` is False.
+            FenceNotMoved: It was released, but its holder is not shut out yet.
             LockServiceUnavailable: Firestore did not answer.
         """
         try:
@@ -149,7 +157,7 @@ class ConsolidationLock:
 
 
 class BatchStagingWriter:
-    """Writes a worker's predictions into a staging table of their own."""
+    """Writes a worker's predictions to a new staging table."""
 
     __repr__ = brief()
 
@@ -160,19 +168,24 @@ class BatchStagingWriter:
     def write_to_staging(
         self, predictions: Sequence[Mapping[str, Any]], batch_id: str, worker_id: str
     ) -> StagingWriteResult:
-        """Write the predictions into one new table; none is a success that writes nothing.
+        """Write the predictions to one new table. An empty list is a success that writes nothing.
 
-        A field that only some of them have is NULL in the others.
+        A field missing from a prediction is NULL.
+
+        Args:
+            predictions: One mapping per row.
+            batch_id: The batch that they belong to.
+            worker_id: The worker, part of the table's name.
         """
         if not predictions:
             logger.warning("No predictions to write for batch=%s, worker=%s", batch_id, worker_id)
             return StagingWriteResult("", 0, success=True)
         try:
-            absent = dict.fromkeys(name for row in predictions for name in row)
-            rows = [{**absent, **row} for row in predictions]
+            empty = dict.fromkeys(name for row in predictions for name in row)
+            rows = [{**empty, **row} for row in predictions]
             [write] = self._writer.write(rows, batch_id=batch_id, worker_id=worker_id)
         except Exception as error:
-            return StagingWriteResult("", 0, success=False, error_message=_told(error))
+            return StagingWriteResult("", 0, success=False, error_message=_message(error))
         return StagingWriteResult(f"{self.project_id}.{write.table}", write.rows, success=True)
 
 
@@ -196,13 +209,14 @@ class BatchConsolidator:
         *,
         max_wait_seconds: float | None = None,
     ) -> ConsolidationResult:
-        """Merge the batch, all of its tables or none; a repeated call changes nothing.
+        """Merge all of the batch's tables or none; a repeated call changes nothing.
 
         Args:
-            game_date: The date that all its rows must have, ``YYYY-MM-DD``.
+            batch_id: The batch.
+            game_date: The date of every row, ``YYYY-MM-DD``.
             cleanup: Drop the tables that were merged.
-            use_lock: Wait for other consolidations of the date; without it the fence still guards the table.
-            max_wait_seconds: How long to wait for the lock. None: 300.
+            use_lock: Wait for other consolidations of the date; without the lock the fence still guards the table.
+            max_wait_seconds: How long to wait for the lock; None means 300.
         """
         try:
             done = self._consolidator.consolidate_batch(
@@ -216,20 +230,20 @@ class BatchConsolidator:
             logger.warning("No staging tables found for batch=%s", batch_id)
             return ConsolidationResult(0, 0, 0, success=True)
         except Exception as error:
-            return ConsolidationResult(0, 0, 0, success=False, error_message=_told(error))
+            return ConsolidationResult(0, 0, 0, success=False, error_message=_message(error))
         return ConsolidationResult(
             done.inserted + done.updated, len(done.staging_tables), done.staging_dropped, success=True
         )
 
 
 def get_worker_id() -> str:
-    """A fresh id of this worker: its Cloud Run revision and eight hexadecimal digits."""
+    """Return a new worker id: the Cloud Run revision and eight hexadecimal digits, or ``worker_`` and twelve."""
     revision = os.environ.get("K_REVISION")
     return f"{revision}_{uuid.uuid4().hex[:8]}" if revision else f"worker_{uuid.uuid4().hex[:12]}"
 
 
 def _table(dataset_prefix: str) -> TableSpec:
-    """Of a dataset of its own, ``{prefix}_nba_predictions``, for tests of the services."""
+    """With a prefix, the table is in the dataset ``{prefix}_nba_predictions``, which the services' tests use."""
     if not dataset_prefix:
         return TABLE
     return replace(TABLE, table=TableName(f"{dataset_prefix}_{TABLE.table.dataset}", TABLE.table.table))
@@ -240,8 +254,8 @@ def _warehouse(project_id: str, client: bigquery.Client | None) -> Warehouse:
 
     if client is not None and client.project != project_id:
         raise UserError(
-            f"the BigQuery client is of project {client.project!r:.80}, and the tables are in {project_id!r:.80}; "
-            f"make the client with project={project_id!r:.80}"
+            f"the BigQuery client is for project {client.project!r:.80}, but the tables are in {project_id!r:.80}; "
+            f"create the client with project={project_id!r:.80}"
         )
     return BigqueryWarehouse(project_id, client=client)
 
@@ -250,8 +264,8 @@ def _locks(project_id: str, spec: TableSpec, warehouse: Callable[[], Warehouse])
     return locking.ConsolidationLock(project_id, key_for=spec.lock_key, fence=WarehouseFence(warehouse, spec))
 
 
-def _told(error: Exception) -> str:
-    """What callers read in place of the error. Log the traceback if it is not an error of this library."""
+def _message(error: Exception) -> str:
+    """Return the message for callers. Log the traceback if it is not an error of this library."""
     if isinstance(error, RunbookError):
         return str(error)
     logger.exception("Unexpected %s", type(error).__name__)

@@ -1,12 +1,12 @@
 """The root of every error this library raises on purpose.
 
 RunbookError
-├── UserError      what was asked for is wrong; nothing was changed        (exit 2)
-├── Unavailable    the answer could not be had; says nothing about it      (exit 3)
+├── UserError      the request is wrong; nothing was changed               (exit 2)
+├── Unavailable    no answer, so nothing is known either way               (exit 3)
 └── Finding        the question was answered, and the answer is bad news   (exit 1)
 
-What leaves a check UNKNOWN is a `CouldNotLook` too: all that is `Unavailable`, and state that is
-damaged or does not fit its settings. A check whose source an environment does not have is left out: `NotAsked`.
+An error that leaves a check UNKNOWN is also a `CouldNotLook`: every `Unavailable`, and state that is damaged or
+does not match its settings. A check is skipped if the environment does not have its source: `NotAsked`.
 
 Each message is one line: what was wrong, where, and what to do. Packages add
 their own leaves (`lib.locking.errors`, `lib.consolidation.errors`), so a caller
@@ -31,21 +31,21 @@ class UserError(RunbookError):
 
 
 class CouldNotLook(RunbookError):
-    """A source does not answer, is damaged, or does not fit its settings: nothing is known about what was asked.
+    """A source does not answer, is damaged or does not match its settings, so the question has no answer.
 
     Attributes:
-        remedy: What makes it readable, as the beginning of a sentence.
+        remedy: How to make it readable; begins a sentence.
     """
 
     remedy = "Make the source readable"
 
 
 class NotAsked(CouldNotLook):
-    """The environment names nothing that could be asked: the question is left out, and leaves no doubt."""
+    """The environment does not name this source, so the question is skipped and does not count."""
 
 
 class CorruptState(UserError, CouldNotLook):
-    """A file of the state folder is damaged or was not written by this library: only its owner can mend that."""
+    """A file in the state folder is damaged or was not written by this library; only its owner can repair it."""
 
 
 class Unavailable(CouldNotLook):
@@ -63,15 +63,15 @@ class SourceUnavailable(Unavailable):
 
 
 class ChangedMeanwhile(Finding):
-    """It is not as it was when it was looked at; nothing was changed."""
+    """It has changed since it was read; nothing was written."""
 
 
 _LEAST_BAD_FIRST = (0, 2, 3, 1)
 
 
 def worst_exit_code(codes: Iterable[int]) -> int:
-    """Of many runs: 1 a FAIL verdict, before 3 no answer, before 2 bad input; 0 when there is none.
+    """Return the worst exit code of several runs: 1 (FAIL) over 3 (no answer) over 2 (bad input) over 0.
 
-    A code that is none of ours, such as that of a killed process, is no answer.
+    Any other code, such as that of a killed process, counts as 3.
     """
     return max((code if code in _LEAST_BAD_FIRST else 3 for code in codes), key=_LEAST_BAD_FIRST.index, default=0)

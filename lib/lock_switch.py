@@ -1,9 +1,8 @@
 """The lock switch: configuration that every consolidation reads (rollback option A).
 
-It is an environment variable of the coordinator, ``CONSOLIDATION_LOCK``: ``on`` or
-absent, or ``off``. On Cloud Run a process finds it in its own environment; any other
-one, such as a shell, goes by the code that serves as the coordinator, so that both
-agree.
+It is the coordinator's environment variable ``CONSOLIDATION_LOCK``: ``on`` (the default)
+or ``off``. On Cloud Run a process reads its own environment. Any other process, such as
+a shell, reads the variable of the deployed coordinator, so that both agree.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from lib.ports.services import Services
 
 logger = logging.getLogger(__name__)
 
-# Cloud Run sets it in each of its processes, to the service's name.
+# Cloud Run sets this variable in every process, to the service's name.
 _ON_CLOUD_RUN = "K_SERVICE"
 
 
 def takes_lock(services: Callable[[], Services], coordinator: str) -> bool:
-    """Whether consolidations of this process take the lock.
+    """Return whether consolidations of this process take the lock.
 
-    They do when the switch cannot be read: that costs waiting, the other way round work
-    would be done twice. Without services a process goes by its own environment variable.
+    They do if the switch cannot be read: taking the lock costs waiting time, but skipping it
+    could repeat work. Without services, a process reads its own environment variable.
 
     Args:
-        services: Connects to them; not called on Cloud Run, where a process carries the switch itself.
-        coordinator: The service that has the switch.
+        services: Connects to the services; not called on Cloud Run, where a process has the switch itself.
+        coordinator: Name of the service whose variable is the switch.
     """
     if VARIABLE in os.environ or _ON_CLOUD_RUN in os.environ:
         return own_switch()
@@ -44,9 +43,9 @@ def takes_lock(services: Callable[[], Services], coordinator: str) -> bool:
 
 
 def deployed_switch(services: Services, coordinator: str) -> bool:
-    """Whether the coordinator that serves takes the lock.
+    """Return whether the deployed coordinator takes the lock.
 
     Raises:
-        SourceUnavailable: It cannot be seen, or holds another value than ``on`` and ``off``.
+        SourceUnavailable: The switch cannot be read, or is neither ``on`` nor ``off``.
     """
     return is_on(services.variable(coordinator, VARIABLE))

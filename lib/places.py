@@ -1,7 +1,7 @@
-"""Where a project's files and its state live, and the moment that a run looks from.
+"""Where a project's files and state are, and the time that a run treats as now.
 
-A project is a folder that holds ``params/environments``. What it lacks of notebooks and params it has from this
-library, whose own stand in a checkout, or as package data in ``lib/data``.
+A project is a folder with ``params/environments``. Notebooks and params that it lacks come from this library: from the
+checkout, or from the package data in ``lib/data``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lib.errors import UserError
 
-# What holds `lib`: a checkout, or where packages are installed.
+# The folder that contains `lib`: a checkout, or site-packages.
 ROOT = Path(__file__).resolve().parent.parent
 _MARK = Path("params", "environments")
 _DATA = ROOT / "lib" / "data"
@@ -24,15 +24,15 @@ NAMED = (
 
 
 def is_checkout() -> bool:
-    """Whether this code runs from a checkout, or a copy of one, and not from an installed package."""
+    """Return whether this code runs from a checkout, or a copy of one, rather than an installed package."""
     return (ROOT / _MARK).is_dir()
 
 
 def shipped() -> Path:
-    """The folder of the notebooks and params that come with this library: read, and never written.
+    """Return the folder of the notebooks and params that come with this library; it is never written to.
 
     Raises:
-        UserError: This is neither a checkout nor a whole package, and there is no project either.
+        UserError: This is neither a checkout nor a complete package, and there is no project.
     """
     if is_checkout():
         return ROOT
@@ -40,24 +40,24 @@ def shipped() -> Path:
 
 
 def project() -> Path:
-    """The folder of the project: ``RUNBOOK_PROJECT``, or the nearest one upwards that is one, or the checkout.
+    """Return the project's folder: ``RUNBOOK_PROJECT``, or the nearest parent that is one, or the checkout.
 
-    Upwards, since a kernel started by JupyterLab runs in ``notebooks/`` and must see the same state as the shell.
+    Parents are searched because a JupyterLab kernel runs in ``notebooks/`` and must see the same state as the shell.
 
     Raises:
-        UserError: There is none.
+        UserError: There is no project.
     """
     if found := _project():
         return found
-    raise UserError("no project here: run `runbook init`, or name one by RUNBOOK_PROJECT")
+    raise UserError("no project here: run `runbook init`, or set RUNBOOK_PROJECT")
 
 
 def _project() -> Path | None:
     if named := _given("RUNBOOK_PROJECT"):
         if not (named / _MARK).is_dir():
-            raise UserError(f"RUNBOOK_PROJECT names {str(named)!r:.300}, which has no folder {_MARK}")
+            raise UserError(f"RUNBOOK_PROJECT is {str(named)!r:.300}, which has no folder {_MARK}")
         return named
-    # A shipped notebook runs in a folder of the data, to which nothing is written.
+    # A shipped notebook runs in the package data, where nothing may be written.
     candidates = (folder for folder in (*_upwards(), ROOT) if folder != _DATA)
     return next((folder for folder in candidates if (folder / _MARK).is_dir()), None)
 
@@ -71,7 +71,7 @@ def _upwards() -> tuple[Path, ...]:
 
 
 def handed_down() -> dict[str, str]:
-    """The environment variables by which another process, in whatever folder it runs, finds the same places."""
+    """Return the environment variables that let another process, in any folder, find the same places."""
     given = {name: value for name in NAMED if (value := os.environ.get(name))}
     absolute = {name: value if "://" in value else str(Path(value).absolute()) for name, value in given.items()}
     found = _project()
@@ -79,18 +79,18 @@ def handed_down() -> dict[str, str]:
 
 
 def layers(name: str) -> tuple[Path, ...]:
-    """Where a file or folder such as ``params/criteria.yaml`` may be: in the project, then among the shipped ones."""
+    """Return where a file or folder such as ``params/criteria.yaml`` may be: in the project, then shipped."""
     return tuple(folder / name for folder in dict.fromkeys((_project() or shipped(), shipped())))
 
 
 def file(name: str) -> Path:
-    """The project's own file of that name, or else the shipped one; it need not be there."""
+    """Return the project's own file of that name, or else the shipped one; it may not exist."""
     candidates = layers(name)
     return next(filter(Path.exists, candidates), candidates[0])
 
 
 def home() -> Path:
-    """State of the embedded platform: ``RUNBOOK_HOME``, or ``.runbook/`` in the project.
+    """Return the embedded platform's state folder: ``RUNBOOK_HOME``, or ``.runbook/`` in the project.
 
     Raises:
         UserError: There is no project.
@@ -99,9 +99,9 @@ def home() -> Path:
 
 
 def notebooks() -> tuple[Path, ...]:
-    """Folders of runbooks: ``RUNBOOK_NOTEBOOKS`` alone, or ``notebooks/`` in the project, then the shipped ones.
+    """Return the folders of runbooks: only ``RUNBOOK_NOTEBOOKS``, or the project's ``notebooks/`` and the shipped ones.
 
-    The first folder that has a name counts. New notebooks belong in the first folder.
+    A notebook in an earlier folder hides one of the same name in a later folder. New notebooks go in the first.
     """
     if named := _given("RUNBOOK_NOTEBOOKS"):
         return (named,)
@@ -109,7 +109,7 @@ def notebooks() -> tuple[Path, ...]:
 
 
 def environments() -> Path:
-    """The environments' files: ``RUNBOOK_ENVIRONMENTS``, or ``params/environments`` in the project.
+    """Return the folder of environment files: ``RUNBOOK_ENVIRONMENTS``, or the project's ``params/environments``.
 
     Raises:
         UserError: There is no project.
@@ -118,7 +118,7 @@ def environments() -> Path:
 
 
 def schedule() -> Path:
-    """The schedule's file: ``RUNBOOK_SCHEDULE``, or ``params/schedule.yaml`` in the project.
+    """Return the schedule's file: ``RUNBOOK_SCHEDULE``, or ``params/schedule.yaml`` in the project.
 
     Raises:
         UserError: There is no project.
@@ -132,9 +132,9 @@ def _given(variable: str) -> Path | None:
 
 
 def outputs() -> str:
-    """The archive: ``RUNBOOK_OUTPUTS``, or ``outputs/`` in the project.
+    """Return the archive: ``RUNBOOK_OUTPUTS``, or ``outputs/`` in the project.
 
-    A path or an fsspec URL such as ``gs://bucket/prefix``.
+    It is a path or an fsspec URL such as ``gs://bucket/prefix``.
 
     Raises:
         UserError: There is no project.
@@ -143,27 +143,27 @@ def outputs() -> str:
 
 
 def now() -> datetime:
-    """The moment that a run looks from (UTC): ``RUNBOOK_NOW``, or the clock's.
+    """Return the time that a run treats as now (UTC): ``RUNBOOK_NOW``, or the clock.
 
-    It moves what a runbook reads and judges, never what a lock or the warehouse holds for the time.
+    It shifts what a runbook reads and judges, but never the time used by locks or the warehouse.
 
     Raises:
-        UserError: ``RUNBOOK_NOW`` is not an ISO 8601 moment with its zone, of the years 1970 to 9998.
+        UserError: ``RUNBOOK_NOW`` is not an ISO 8601 time with a UTC offset, in the years 1970 to 9998.
     """
-    told = os.environ.get("RUNBOOK_NOW")
-    return moment(told, "RUNBOOK_NOW") if told else datetime.now(UTC)
+    given = os.environ.get("RUNBOOK_NOW")
+    return moment(given, "RUNBOOK_NOW") if given else datetime.now(UTC)
 
 
 def moment(text: str, name: str) -> datetime:
-    """The moment (UTC) that a text says; `name` is whose text, for errors.
+    """Parse a time (UTC); `name` is what the text belongs to, for error messages.
 
     Raises:
-        UserError: It is not an ISO 8601 moment with its zone, of the years 1970 to 9998.
+        UserError: It is not an ISO 8601 time with a UTC offset, in the years 1970 to 9998.
     """
     try:
-        told = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
-        told = None
-    if told is None or told.tzinfo is None or not 1970 <= told.year < MAXYEAR:
-        raise UserError(f"{name} is {text!r:.60}; write a moment such as 2026-01-17T23:30:00-05:00")
-    return told.astimezone(UTC)
+        parsed = None
+    if parsed is None or parsed.tzinfo is None or not 1970 <= parsed.year < MAXYEAR:
+        raise UserError(f"{name} must be a time such as 2026-01-17T23:30:00-05:00, got {text!r:.60}")
+    return parsed.astimezone(UTC)

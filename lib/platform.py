@@ -1,7 +1,7 @@
-"""`connect`: from an environment's name to everything that runbooks talk to.
+"""`connect`: from an environment's name to every service that runbooks use.
 
-The only place that picks adapters. What an environment is stands in
-``params/environments/<name>.yaml``; adapters are imported when they are first used.
+This is the only place that picks adapters; they are imported when first used. An environment is
+defined in ``params/environments/<name>.yaml``.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 
 class Adapters(Protocol):
-    """One platform's adapters, each made when first asked for.
+    """One platform's adapters, each created on first use.
 
-    `warehouse` is what consolidations work with; `metered_warehouse` is the same, with what
-    its queries read held against the environment's limit, where reading is billed, and counted in
-    `query_costs`. `principal` is who changes things with them, as the platform
-    knows them and not as an environment variable says; it raises `SourceUnavailable`.
+    Consolidations use `warehouse`. `metered_warehouse` is the same, but its queries are held to the
+    environment's limit, where reading is billed, and counted in `query_costs`. `principal` is the
+    identity that changes things, as the platform knows it and not as an environment variable says;
+    reading it may raise `SourceUnavailable`.
     """
 
     @property
@@ -100,10 +100,10 @@ class Platform:
 
     @property
     def warehouse(self) -> Warehouse:
-        """What runbooks ask about rows.
+        """The warehouse that runbooks query; its reads are metered.
 
         Raises:
-            SpecMismatch: The settings of the table do not fit it, so answers about its rows would be wrong.
+            SpecMismatch: The table's settings do not match it, so answers about its rows would be wrong.
         """
         if self._faults_of_settings:
             from lib.consolidation.errors import SpecMismatch
@@ -113,7 +113,7 @@ class Platform:
 
     @cached_property
     def _faults_of_settings(self) -> Sequence[str]:
-        """None of a table that cannot be looked at: the steps that look at it are UNKNOWN then."""
+        """Empty if the table cannot be read: the steps that read it are UNKNOWN then."""
         from lib.consolidation.errors import TableNotFound
         from lib.consolidation.schema import spec_faults
 
@@ -124,7 +124,7 @@ class Platform:
 
     @property
     def query_costs(self) -> Sequence[QueryCost]:
-        """The queries of this process so far, and what they read where that is billed."""
+        """This process's queries so far, and the bytes they read where reading is billed."""
         return self.adapters.query_costs
 
     @property
@@ -138,18 +138,18 @@ class Platform:
 
     @property
     def batch_states(self) -> BatchStates | None:
-        """What the coordinator records of its batches; None: the environment does not say where."""
+        """The coordinator's records of its batches; None if the environment does not name a place."""
         return self.adapters.batch_states if self.environment.batch_state.is_named else None
 
     @property
     def logs(self) -> LogReader:
-        """What the services log. Raises `NotAsked` where the environment names none."""
+        """The services' logs. Raises `NotAsked` if the environment names no services."""
         self._ensure_services()
         return self.adapters.logs
 
     @property
     def services(self) -> Services:
-        """As they are deployed. Raises `NotAsked` where the environment names none."""
+        """The deployed services. Raises `NotAsked` if the environment names none."""
         self._ensure_services()
         return self.adapters.services
 
@@ -159,7 +159,7 @@ class Platform:
 
     @property
     def approvals(self) -> ApprovalStore:
-        """Where plans that wait for a person are kept."""
+        """The store of plans that wait for a person's approval."""
         return self.adapters.approvals
 
     @property
@@ -168,12 +168,12 @@ class Platform:
 
     @property
     def commands(self) -> Commands:
-        """What an operator types here."""
+        """The shell commands that an operator types on this platform."""
         return self.adapters.commands
 
     @property
     def actor(self) -> str:
-        """Who changes things here, for the record. Raises `SourceUnavailable` when that cannot be read."""
+        """The identity that changes things here, for audit records. May raise `SourceUnavailable`."""
         return self.adapters.principal
 
     @cached_property
@@ -193,7 +193,7 @@ class Platform:
         )
 
     def locks_of_others(self) -> list[tuple[str, Observation]]:
-        """Locks of other services, each with the collection that it is in: to be shown, and left alone.
+        """Return the locks of other services, each with its collection; they are only displayed, never changed.
 
         Raises:
             LockServiceUnavailable: They cannot be read.
@@ -205,8 +205,8 @@ class Platform:
         from lib.consolidation.consolidator import BatchConsolidator
         from lib.lock_switch import takes_lock
 
-        asked = partial(takes_lock, lambda: self.services, self.environment.services.coordinator)
-        return BatchConsolidator(self.adapters.warehouse, self.locks, self.table, takes_lock=asked)
+        reads_switch = partial(takes_lock, lambda: self.services, self.environment.services.coordinator)
+        return BatchConsolidator(self.adapters.warehouse, self.locks, self.table, takes_lock=reads_switch)
 
     def staging_writer(self) -> BatchStagingWriter:
         from lib.consolidation.staging import BatchStagingWriter
@@ -215,10 +215,10 @@ class Platform:
 
 
 class _Package(Protocol):
-    """A package of adapters. `home` says where this machine's state folder is, to those that have one."""
+    """A package of adapters. `home` returns this machine's state folder, for packages that use one."""
 
     def adapters_of(self, environment: Environment, home: Callable[[], Path], budget: ReadBudget | None, /) -> Adapters:
-        """With a budget, for a process that only looks: its queries read no more than that."""
+        """Return the adapters. With a budget, for a read-only process, queries read no more than that."""
         ...
 
     def run_lock_store(self, environment: Environment, home: Callable[[], Path], /) -> LockStore: ...
@@ -228,23 +228,24 @@ _PLATFORMS: Mapping[str, _Package] = {"embedded": embedded, "google": gcp}
 
 
 def connect(name: str = "local") -> Platform:
-    """The platform of an environment.
+    """Return the platform of an environment.
 
     Args:
-        name: A file of ``params/environments``, without its ending.
+        name: Name of a file in ``params/environments``, without its extension.
 
     Raises:
-        UserError: There is no such environment, or its file does not fit.
+        UserError: There is no such environment, or its file is not valid.
     """
     return platform_of(load_environment(name))
 
 
 def platform_of(environment: Environment, budget: ReadBudget | None = None) -> Platform:
-    """The platform of settings that may stand in no file yet.
+    """Return the platform of settings that need not be in a file yet.
 
     Args:
-        environment: Those settings.
-        budget: It only looks, and reads no more than that; by default as this process (see `lib.read_only`).
+        environment: The settings.
+        budget: Make the platform read-only and limit what it reads; by default that of this process
+            (see `lib.read_only`).
     """
     budget = budget or budget_of_process()
     adapters = _PLATFORMS[environment.platform].adapters_of(environment, places.home, budget)
@@ -252,9 +253,9 @@ def platform_of(environment: Environment, budget: ReadBudget | None = None) -> P
 
 
 def run_lock_store(environment: Environment) -> LockStore:
-    """Where scheduled runs keep each other out.
+    """Return the store of the locks that keep scheduled runs from overlapping.
 
-    Apart from the consolidations' locks, where an empty list means that all are released; and
-    without a platform, whose log would take these for theirs.
+    They are kept apart from consolidation locks, where an empty list means that all are released. No
+    platform is needed, because its log would count these locks as consolidation locks.
     """
     return _PLATFORMS[environment.platform].run_lock_store(environment, places.home)

@@ -1,7 +1,7 @@
-"""A platform that only looks: each port's adapter with the calls that read, and no other.
+"""A read-only platform: each port's adapter, limited to the calls that read.
 
-A process that has `VARIABLE` in its environment gets no other platform from `connect`, nor do the processes that it
-starts. What is not named here as a reading call is refused, so a new one that writes is refused too.
+If `VARIABLE` is in its environment, a process gets only this platform from `connect`, and so do the processes it
+starts. Calls not listed here as reading are refused, so a new call that writes is refused by default.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from lib.errors import UserError
 from lib.ports.approvals import PLAN, Entry
 from lib.ports.jobs import ReadBudget
 
-# Holds how many bytes the process may read, where reading is billed.
+# Its value is the number of bytes that the process may read, where reading is billed.
 VARIABLE = "RUNBOOK_LOOKS_ONLY"
 _LOCK_READS = ("request_timeout_seconds", "read", "read_all", "audit_entries", "wait_for_change")
-_ALL: tuple[str, ...] = ()  # of a port without a call that writes
+_ALL: tuple[str, ...] = ()  # every call: the port has none that writes
 READS: Mapping[str, tuple[str, ...]] = {
     "warehouse": ("session", "query", "columns", "columns_of", "staging_tables"),
     "lock_store": _LOCK_READS,
@@ -32,25 +32,25 @@ _IS_QUERY = re.compile(r"\s*(?:SELECT|WITH)\b[^;]*", re.ASCII | re.IGNORECASE)
 
 
 class LooksOnly(UserError):
-    """Something was to be changed by a process that only looks; nothing was changed."""
+    """A read-only process tried to change something; nothing was changed."""
 
 
 def budget_of_process() -> ReadBudget | None:
-    """What this process may read if it only looks; None: it may change things too.
+    """Return how much this process may read if it is read-only; None if it may also write.
 
     Raises:
-        UserError: The variable does not hold a number of bytes.
+        UserError: The variable is not a number of bytes.
     """
-    told = os.environ.get(VARIABLE)
-    if told is None:
+    given = os.environ.get(VARIABLE)
+    if given is None:
         return None
-    if not told.isascii() or not told.isdigit():
-        raise UserError(f"{VARIABLE} is {told!r:.60}; write how many bytes may be read, such as 10000000000")
-    return ReadBudget(int(told))
+    if not given.isascii() or not given.isdigit():
+        raise UserError(f"{VARIABLE} must be a number of bytes, such as 10000000000, got {given!r:.60}")
+    return ReadBudget(int(given))
 
 
 class ReadingAdapters:
-    """The adapters of a platform, of each port the calls that read. See `lib.platform.Adapters`."""
+    """A platform's adapters, limited to the calls that read. See `lib.platform.Adapters`."""
 
     def __init__(self, adapters: Any) -> None:
         self._adapters = adapters
@@ -60,7 +60,7 @@ class ReadingAdapters:
             stores = self._adapters.other_lock_stores
             return {name: _Reading(store, name, _LOCK_READS) for name, store in stores.items()}
         if port in ("warehouse", "metered_warehouse"):
-            # Also what elsewhere must never be held up: an agent can wait.
+            # The metered one in both cases: a read-only process may be delayed, a consolidation may not.
             return _ReadingWarehouse(self._adapters.metered_warehouse, "warehouse", READS["warehouse"])
         if port not in READS:
             raise AttributeError(port)
@@ -71,7 +71,7 @@ class ReadingAdapters:
 
 
 class _Reading:
-    """An adapter without the calls that are not named."""
+    """An adapter limited to the calls named."""
 
     def __init__(self, adapter: Any, port: str, reads: tuple[str, ...]) -> None:
         self._adapter, self._port, self._reads = adapter, port, reads
@@ -80,22 +80,22 @@ class _Reading:
         if call.startswith("_"):
             raise AttributeError(call)
         if call not in self._reads:
-            raise LooksOnly(f"this run only looks, so {call} of {self._port} was refused; nothing was changed")
+            raise LooksOnly(f"this run is read-only: {call} of {self._port} was refused and nothing was changed")
         return getattr(self._adapter, call)
 
 
 class _ReadingApprovals(_Reading):
     def add(self, entry: Entry) -> bool:
-        """Keep a plan that was shown, so that a person can approve it; a signature and its use are refused."""
+        """Store a plan for a person to approve; signatures and their use are refused."""
         if entry.kind != PLAN:
-            raise LooksOnly(f"this run only looks, so an entry {entry.kind} of approvals was refused")
+            raise LooksOnly(f"this run is read-only: it may not add a {entry.kind} to approvals")
         added: bool = self._adapter.add(entry)
         return added
 
 
 class _ReadingWarehouse(_Reading):
     def query(self, sql: str, *args: Any, **options: Any) -> Any:
-        """See `Warehouse.query`; a statement that may change rows is refused."""
+        """Run one SELECT, as `Warehouse.query` does; any other statement is refused."""
         if not _IS_QUERY.fullmatch(sql):
-            raise LooksOnly("this run only looks, so a statement that is not one SELECT was refused")
+            raise LooksOnly("this run is read-only: only a single SELECT statement is allowed")
         return self._adapter.query(sql, *args, **options)

@@ -1,4 +1,4 @@
-"""A YAML file of ``params/`` as the type that it must fit, or one line that names what does not fit."""
+"""Read a YAML file of ``params/`` as a checked type, or report the first fault in one line."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ _LONGEST_PLACE = 200
 
 
 def load_settings(path: Path, kind: Any) -> Any:
-    """The file's content, checked whole; `kind` is a dataclass, or any type that pydantic can check.
+    """Read a file and check all of it; `kind` is a dataclass, or any type that pydantic can check.
 
     Raises:
-        UserError: The file cannot be read, or does not fit; names the first thing that does not.
+        UserError: The file cannot be read, or a setting is wrong; names the first one.
     """
     return checked_settings(path, kind, read_yaml(path))
 
 
 def read_yaml(path: Path) -> Any:
-    """What the file holds, unchecked.
+    """Return the file's content, unchecked.
 
     Raises:
-        UserError: It cannot be read, or says a key twice.
+        UserError: It cannot be read, or has a key twice.
     """
     import yaml
 
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _loader())  # noqa: S506 - a safe one
     except Exception as error:
-        # PyYAML lets through whatever its conversions raise: `!!bool x` is a KeyError.
-        told = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{path} cannot be read: {told[:_LONGEST_PLACE]}") from error
+        # PyYAML passes on whatever its conversions raise: `!!bool x` is a KeyError.
+        problem = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path} cannot be read: {problem[:_LONGEST_PLACE]}") from error
 
 
 @cache
 def _loader() -> type[SafeLoader]:
-    """A safe loader that refuses a key which is there twice: of the two, YAML's would silently drop the first."""
+    """Return a safe loader that refuses duplicate keys; PyYAML's own silently drops all but the last."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -55,7 +55,7 @@ def _loader() -> type[SafeLoader]:
                     continue
                 line = key.start_mark.line + 1
                 if before := lines.get((key.tag, key.value)):
-                    raise yaml.YAMLError(f"the key {key.value!r:.80} is there twice, in lines {before} and {line}")
+                    raise yaml.YAMLError(f"the key {key.value!r:.80} appears twice, on lines {before} and {line}")
                 lines[key.tag, key.value] = line
             return node
 
@@ -70,13 +70,16 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def checked_settings(path: Path, kind: Any, content: Any, below: str = "") -> Any:
-    """The content of a settings file as the type that it must be; `path` names it in errors.
+    """Return the content of a settings file as the type `kind`.
 
     Args:
-        below: The setting that the content stands below; empty: it is the whole file.
+        path: The file, for error messages.
+        kind: A dataclass, or any type that pydantic can check.
+        content: What `read_yaml` returned, or a part of it.
+        below: The setting that contains the content; empty if it is the whole file.
 
     Raises:
-        UserError: It does not fit; names the first setting that does not, what is wrong and what to write.
+        UserError: A setting is wrong; names the first one, what is wrong and what to write.
     """
     from pydantic import ValidationError
 
@@ -95,22 +98,22 @@ def checked_settings(path: Path, kind: Any, content: Any, below: str = "") -> An
 
 
 def _to_write(kind: Any, place: tuple[object, ...]) -> str:
-    """What the field of a dataclass says by its metadata."""
+    """Return what to write, from the metadata of a dataclass field."""
     fields = getattr(kind, "__dataclass_fields__", {}) if len(place) == 1 else {}
     return str(fields[place[0]].metadata.get("write", "it")) if place[:1] and place[0] in fields else "it"
 
 
 def _fault(kind: str, message: str, given: Any) -> str:
-    """What is wrong with a setting, and what to write. The value is not shown: it may be a secret."""
+    """Describe what is wrong and what to write. The value is not shown, as it may be a secret."""
     if kind in ("unexpected_keyword_argument", "extra_forbidden", "invalid_key"):
-        return " is not a setting; correct its name, or leave it out"
+        return " is not a setting; correct or remove it"
     wanted = _ASIDES.sub("", " ".join(message.split()))
     for technical, plain in _PLAIN.items():
         wanted = re.sub(technical, plain, wanted)
     return f": must be {wanted}, got {_kind_of(given)}"
 
 
-# What pydantic says beside what it wants, and what it calls the types of YAML.
+# Parts of pydantic's messages to remove, and its names of YAML types in plain words.
 _ASIDES = re.compile(r"^Input should be |, (?:unable to parse|input is|got a|invalid) .*")
 _PLAIN = {
     "a valid string": "text",

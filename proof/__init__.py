@@ -1,1 +1,1 @@
-"""Proof that nothing is lost and nothing is written twice: `python -m proof`."""
+"""Tests the claim that nothing is lost and nothing is written twice: `python -m proof`."""

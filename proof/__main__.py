@@ -1,4 +1,4 @@
-"""`make proof`, and one schedule again: `python -m proof replay VARIANT SEED`."""
+"""`make proof`, and the replay of one schedule: `python -m proof replay VARIANT SEED`."""
 
 from __future__ import annotations
 
@@ -14,25 +14,29 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "PROOF.md"
 _HEAD = """# Nothing lost, nothing twice
 
 The claim: whatever fails, and however consolidations interleave, no business key is written twice and no staged row is
-lost. This page is the output of `make proof`; the smaller part that every change has to pass is in `tests/proof`.
+lost. This page is the output of `make proof`; every change must pass a smaller version, `tests/proof`.
 
-Play one schedule again, with all that happened in it: `python -m proof replay VARIANT SEED`.
+To replay one schedule and print its history: `python -m proof replay VARIANT SEED`.
 """
 
 
 @click.group()
 def cli() -> None:
-    """Put the claim to the proof."""
+    """Test the claim."""
 
 
 @cli.command()
-@click.option("--schedules", default=10_000, show_default=True, help="Simulated schedules of the library as it is.")
-@click.option("--most", default=10_000, show_default=True, help="Schedules to try before a variant counts as unbroken.")
-@click.option("--kills", default=300, show_default=True, help="Real processes to kill.")
+@click.option(
+    "--schedules", default=10_000, show_default=True, help="Number of simulated schedules of the unchanged library."
+)
+@click.option(
+    "--most", default=10_000, show_default=True, help="Maximum number of schedules to try for each weakened variant."
+)
+@click.option("--kills", default=300, show_default=True, help="Number of real processes to kill.")
 @click.option("--seed", default=0, show_default=True, help="The first seed.")
-@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Processes at a time.")
+@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Number of parallel processes.")
 def run(schedules: int, most: int, kills: int, seed: int, jobs: int) -> None:
-    """Simulation, model and real processes; writes docs/PROOF.md."""
+    """Run simulation, model and real processes; write docs/PROOF.md."""
     from proof.model.result import check_model
     from proof.processes import process_campaign
     from proof.simulation_result import simulate
@@ -63,14 +67,16 @@ def _document(results: list[PartResult]) -> str:
 @click.argument("variant")
 @click.argument("seed", type=int)
 def replay(variant: str, seed: int) -> None:
-    """Play one schedule again, and print its history."""
+    """Replay one schedule and print its history."""
     import logging
 
     from proof.campaign import variants
     from proof.world import World
 
     if variant not in variants():
-        raise click.BadParameter(f"{variant!r} is none of {', '.join(variants())}", param_hint="VARIANT")
+        raise click.BadParameter(
+            f"unknown variant {variant!r}; use one of {', '.join(variants())}", param_hint="VARIANT"
+        )
     logging.disable(logging.CRITICAL)
     world = World(seed, variants()[variant])
     violations = world.play()

@@ -1,4 +1,4 @@
-"""Many schedules: how often ours was put to the test, and how soon each weakened variant breaks."""
+"""Run many schedules: count the faults that the library survived, and how soon each weakened variant breaks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from proof.witness import Violation
 from proof.world import World
 
 _AT_ONCE = 50
-# What the history calls it, and what it is called in the report.
+# Names of events in a history, and in the report.
 _EVENTS = {
     "☠": "crashes",
     "⏸": "pauses",
     "lost on its way": "requests lost",
-    "delayed by": "requests that arrive when their sender has given up",
+    "delayed by": "requests that arrive after their sender has given up",
     "arrives twice": "requests that arrive twice",
     "answer lost": "answers lost",
     "is not available": "requests to a service that is down",
@@ -34,7 +34,7 @@ _EVENTS = {
 
 
 def variants() -> dict[str, Variant]:
-    """All of them by name."""
+    """Return all variants by name."""
     moving = (OURS_MOVING, *MOVING_OFF, *MOVING_SECOND_LINES)
     return {variant.name: variant for variant in (OURS, *DEFENCES_OFF, *SECOND_LINES, *moving, ORIGINAL)}
 
@@ -44,10 +44,10 @@ class Broken:
     """The first schedule that broke a variant.
 
     Attributes:
-        seed: It plays that schedule again.
-        tried: How many schedules it took.
-        what: Which promise was broken.
-        how: In which way.
+        seed: The seed of that schedule.
+        tried: How many schedules were tried.
+        what: The broken promise.
+        how: How it was broken.
     """
 
     seed: int
@@ -58,7 +58,7 @@ class Broken:
 
 @dataclass
 class Tally:
-    """What many schedules of one variant came to."""
+    """The results of many schedules of one variant."""
 
     schedules: int = 0
     events: Counter[str] = field(default_factory=Counter)
@@ -71,7 +71,7 @@ class Tally:
 
 
 def tally(name: str, seeds: Sequence[int]) -> Tally:
-    """Play these schedules of a variant."""
+    """Run these schedules of a variant."""
     total = Tally()
     for seed in seeds:
         world, violations = played(seed, variants()[name])
@@ -82,7 +82,7 @@ def tally(name: str, seeds: Sequence[int]) -> Tally:
 
 
 def played(seed: int, variant: Variant) -> tuple[World, list[Violation]]:
-    """One schedule, in silence: thousands of schedules log a line at each of their faults."""
+    """Run one schedule without logging, as thousands of schedules would log a line for each fault."""
     world = World(seed, variant)
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -97,12 +97,12 @@ def _events(world: World) -> Counter[str]:
 
 
 def first_broken(name: str, first_seed: int, most: int) -> Broken | None:
-    """Look for a schedule that breaks the variant; None: none of so many does."""
+    """Search for a schedule that breaks the variant; None if none of these does."""
     return next(_broken(name, first_seed, most), None)
 
 
 def broken_promises(name: str, first_seed: int, most: int) -> dict[str, Broken]:
-    """The first schedule that breaks each promise, of so many."""
+    """Return the first of these schedules that breaks each promise."""
     found: dict[str, Broken] = {}
     for broken in _broken(name, first_seed, most):
         found.setdefault(broken.what, broken)
@@ -118,7 +118,7 @@ def _broken(name: str, first_seed: int, most: int) -> Iterator[Broken]:
 
 
 def tally_in_parallel(name: str, seeds: range, processes: int) -> Tally:
-    """As `tally`, on several processes; the result does not depend on how many."""
+    """Do as `tally` does, in several processes; the result does not depend on their number."""
     total = Tally()
     parts = [seeds[start : start + _AT_ONCE] for start in range(0, len(seeds), _AT_ONCE)]
     with _pool(processes) as pool:
@@ -128,7 +128,7 @@ def tally_in_parallel(name: str, seeds: range, processes: int) -> Tally:
 
 
 def break_all(names: Sequence[str], first_seed: int, most: int, processes: int) -> Iterator[tuple[str, Broken | None]]:
-    """The first broken schedule of each variant."""
+    """Return the first broken schedule of each variant."""
     with _pool(processes) as pool:
         waiting = [(name, pool.submit(first_broken, name, first_seed, most)) for name in names]
         for name, found in waiting:
@@ -136,7 +136,7 @@ def break_all(names: Sequence[str], first_seed: int, most: int, processes: int) 
 
 
 def break_promises(name: str, first_seed: int, most: int, processes: int) -> dict[str, Broken]:
-    """As `broken_promises`, on several processes."""
+    """Do as `broken_promises` does, in several processes."""
     parts = [
         range(first, min(first + _AT_ONCE, first_seed + most))
         for first in range(first_seed, first_seed + most, _AT_ONCE)

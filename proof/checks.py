@@ -1,4 +1,4 @@
-"""What must hold: at each step, at each commit, and at the end."""
+"""The promises that are checked: at each step, at each commit, and at the end."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 PROMISES = {
     "no key twice": "No business key has more rows than it had before.",
-    "one active": "Where a line that moves supersedes, each player has exactly one active line, at each commit and at "
-    "the end; one that was there twice before counts once.",
+    "one active": "If a moved line supersedes the old one, each player has exactly one active line, at each commit "
+    "and at the end; a line that was duplicated before counts once.",
     "no row lost": "Each row whose staging was acknowledged is merged in the end, whatever failed on the way.",
-    "one lease": "At any instant at most one holder of a lock, asked, would say that it holds it.",
-    "fence": "The fence only grows, and each consolidation moves it.",
-    "shut out": "After a forced release was reported as done, the old holder writes nothing.",
-    "ledger": "Each consolidation is in the ledger once, and a few lines of Python, given what they merged in the "
-    "order of their commits, arrive at the same table.",
-    "no lie": "A success contains every row that was staged before it was asked for; who is told that another holds "
-    "the lock is told the truth.",
-    "no needless failure": "Nobody loses a lease that nothing disturbed, or gives up where another try would help.",
-    "progress": "With the faults over, everything finishes.",
-    "no unknown error": "Whatever fails, fails with an error of the library's own.",
+    "one lease": "At any instant, at most one holder of a lock believes that it holds it.",
+    "fence": "The fence only increases, and each consolidation moves it.",
+    "shut out": "After a forced release has returned, the old holder writes nothing.",
+    "ledger": "Each consolidation is in the ledger once, and a few lines of Python that apply what was merged in "
+    "commit order produce the same table.",
+    "no lie": "A success contains every row that was staged before the request; an error that another holds the lock "
+    "is always true.",
+    "no needless failure": "No program loses an undisturbed lease, or gives up where a retry would help.",
+    "progress": "Once the faults stop, everything finishes.",
+    "no unknown error": "Every failure raises one of the library's own errors.",
 }
 
 
 def check_at_each_step(world: World) -> None:
-    """At most one holder of a lock that believes its lease, unless an operator took it away."""
+    """Check that at most one holder believes in its lease, except after a forced release."""
     world.witness.leases = [held for held in world.witness.leases if held.is_believed]
     if len(world.witness.leases) < 2:
         return
@@ -43,13 +43,13 @@ def check_at_each_step(world: World) -> None:
     for one, other in combinations(world.witness.leases, 2):
         same_lock = one.lock_key == other.lock_key
         if same_lock and not {one.holder_id, other.holder_id} & stolen:
-            world.violated("one lease", f"{one.process.name} and {other.process.name} both believe to hold it")
+            world.violated("one lease", f"{one.process.name} and {other.process.name} both believe that they hold it")
             world.witness.leases.remove(one)
             return
 
 
 def check_commit(world: World, commit: Commit) -> None:
-    """The fence has moved, and not back; who was shut out has not passed it."""
+    """Check that the fence moved forward only, and that no shut-out holder passed it."""
     day: Any = commit.parameters.get("day")
     if not {"fence", "merge"} & set(commit.steps) or not world.variant.has_ledger:
         return
@@ -64,7 +64,7 @@ def check_commit(world: World, commit: Commit) -> None:
 
 
 def check_at_the_end(world: World) -> None:
-    """No key twice, no row lost, and the ledger tells the table."""
+    """Check that no key is duplicated, no row is lost, and the ledger matches the table."""
     table = _table(world)
     _check_active(world, table)
     _check_keys(world, table)
@@ -102,7 +102,7 @@ def _check_staged_rows(world: World) -> None:
 
 
 def _check_ledger(world: World, table: list[Row]) -> None:
-    """The commits, in the order in which they happened, are the ledger, and give the table."""
+    """Check that the commits, in order, match the ledger and produce the table."""
     commits = world.warehouse_server.commits
     committed = sorted(str(commit.parameters["run_id"]) for commit in commits if "merge" in commit.steps)
     recorded = sorted(str(run_id) for [run_id] in _rows(world, f"SELECT run_id FROM {quoted(world.spec.ledger)}", []))
@@ -113,7 +113,7 @@ def _check_ledger(world: World, table: list[Row]) -> None:
     for commit in commits:
         expected = _after(world, commit, expected)
     if in_order(map(_in_utc, expected)) != in_order(map(_in_utc, table)):
-        world.violated("ledger", "the runs that it tells of do not give the table that is there")
+        world.violated("ledger", "its runs do not produce the actual table")
 
 
 def _after(world: World, commit: Commit, table: list[Row]) -> list[Row]:
@@ -138,7 +138,7 @@ def _repaired(table: list[Row], day: Any) -> list[Row]:
 
 
 def _in_utc(row: Row) -> Row:
-    """One time has many spellings, and rows are put in order by theirs. Strangers' date follows from ours."""
+    """Normalise a row: one time has many spellings, and rows are sorted by theirs; the stranger's date is derived."""
     known = {name: value for name, value in row.items() if name != "loaded_on"}
     return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in known.items()}
 

@@ -1,4 +1,4 @@
-"""What goes wrong, when, and how often: drawn from the seed, at every call and every step."""
+"""Faults: what goes wrong, when and how often is drawn from the seed, at every call and every step."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TypeVar
 from proof.scheduler import Crashed, Process, Simulation
 
 T = TypeVar("T")
-# There and back: a lock store answers within its time limit, or not at all.
+# A lock store answers within this time limit, both ways included, or never.
 _SLOWEST_SECONDS = {"locks": 4.0, "warehouse": 30.0}
 
 
 @dataclass(frozen=True)
 class FaultRates:
-    """Chances at one call or step; `over_at` is the second after which nothing goes wrong any more."""
+    """Probabilities per call or step; after the second `over_at` nothing goes wrong."""
 
     crash: float = 0.0
     pause: float = 0.0
@@ -30,10 +30,10 @@ class FaultRates:
 
 
 class Faults:
-    """Strikes in a simulation.
+    """Injects faults into a simulation.
 
     Attributes:
-        on_their_way: What was asked by senders who have given up, and has not arrived yet.
+        on_their_way: Requests that have not arrived yet although their senders have given up.
     """
 
     def __init__(self, simulation: Simulation, rates: FaultRates) -> None:
@@ -48,7 +48,7 @@ class Faults:
         return not is_over and chance > 0 and self._simulation.random.random() < chance
 
     def step(self, *, slowest_seconds: float = 30.0) -> None:
-        """A moment at which the program may die, or stand still."""
+        """A moment at which the program may die or pause."""
         simulation = self._simulation
         thread = simulation.current
         assert thread is not None
@@ -71,11 +71,11 @@ class Faults:
         unavailable: Callable[[str], Exception],
         unknown: Callable[[str], Exception],
     ) -> T:
-        """A request over a network: it may not arrive, arrive twice, or its answer may be lost.
+        """Send a request over a network: it may get lost or arrive twice, or its answer may be lost.
 
         Args:
-            service: Who is called.
-            name: What is asked.
+            service: The service that is called.
+            name: The request.
             effect: What it does there, at one instant.
             unavailable: The error of a request that had no effect.
             unknown: The error of a request that may have had one.
@@ -101,7 +101,7 @@ class Faults:
         return answer
 
     def _delay(self, name: str, effect: Callable[[], object]) -> None:
-        """The request is lost, or arrives when its sender has given up."""
+        """Lose the request, or let it arrive after its sender has given up."""
         simulation = self._simulation
         if simulation.random.random() < 0.5:
             simulation.note(f"{name} -> lost on its way")

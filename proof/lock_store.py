@@ -1,4 +1,4 @@
-"""A lock store as the port promises it, on a server's clock and over a bad network."""
+"""A lock store that keeps the port's promises, with a server's clock and a bad network."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class LockServer:
-    """The records, and commit times that only grow.
+    """The records, and commit times that only increase.
 
     Attributes:
-        last_held: When there was a record last, by lock key.
+        last_held: When a record last existed, by lock key.
     """
 
     def __init__(self, simulation: Simulation) -> None:
@@ -32,7 +32,7 @@ class LockServer:
         self._last_commit = datetime.min.replace(tzinfo=_EPOCH.tzinfo)
 
     def commit_time(self) -> datetime:
-        """Of one microsecond at least after the last one."""
+        """Return a commit time at least one microsecond after the last one."""
         self.simulation.changed()
         self._last_commit = max(true_time(self.simulation), self._last_commit + timedelta(microseconds=1))
         return self._last_commit
@@ -58,8 +58,8 @@ class SimulatedLockStore:
     """One program's client of the server.
 
     Attributes:
-        claim: The last one that it was asked to write, since `claimed_at`.
-        seen: The last record that it has read.
+        claim: The last claim that it was to write, since `claimed_at`.
+        seen: The last record that it read.
     """
 
     request_timeout_seconds = 10.0
@@ -138,7 +138,7 @@ class SimulatedLockStore:
         self.server.simulation.wait(lambda: not self.server.is_current(seen), timeout_seconds)
 
     def now(self) -> datetime:
-        """The time of a reading: the server's."""
+        """Return the server's time of a reading."""
         return true_time(self.server.simulation)
 
     def _observe(self, record: LockRecord | None) -> Observation:

@@ -1,4 +1,4 @@
-"""The defences of a table where a line that moves supersedes the old one, each taken away."""
+"""Variants without one of the defences for a table where a moved line supersedes the old one."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ MOVING_OFF = (
     ),
     Variant(
         "all-lines-of-a-batch-stay",
-        "of several lines in one batch all stay active, and nobody looks",
+        "several lines of one batch all stay active, and nothing checks it",
         [(superseding, "merge_source", _all_are_kept), _UNCHECKED],
         lines_move=True,
     ),
     Variant(
         "no-fence-lines-move",
-        "the fence is left out of the transaction, and lines move",
+        "the transaction has no fence, and lines move",
         [
             RACED_FENCE_ROWS,
             with_steps(unmoved),
@@ -72,7 +72,7 @@ MOVING_OFF = (
 MOVING_SECOND_LINES = (
     Variant(
         "no-check-of-active-lines",
-        "the transaction does not look whether each staged player has one active line",
+        "the transaction does not check that each staged player has one active line",
         [without_requirement(lib.consolidation.merge, TWO_ACTIVE, NONE_ACTIVE)],
         lines_move=True,
     ),

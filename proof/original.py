@@ -1,7 +1,7 @@
-"""The lock and the consolidation that the services had first, faults and all, over the same servers.
+"""The services' original lock and consolidation, including their faults, on the same servers.
 
-What it did is known from its log lines and, where they are silent, from the record of
-what was found wrong with it. Each fault is a line of its own here, with a comment that names it.
+Their behaviour is known from log lines and, where those are silent, from the incident's findings.
+Each fault is on a line of its own, with a comment that names it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MERGE_TIMEOUT_SECONDS = 300.0  # as long as the lock's: it ends when the lock d
 
 
 class OriginalLock:
-    """One document per date, with a timeout by the clock of whoever looks at it."""
+    """One document per date, with a timeout by the reader's clock."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -45,9 +45,9 @@ class OriginalLock:
 
     @contextmanager
     def acquire(self, game_date: date, batch_id: str) -> Iterator[None]:
-        """No heartbeat, no token, and at the end the document is deleted, whoever's it is by then."""
+        """Hold without heartbeat or token; at the end delete the document, even if it is another holder's by then."""
         lock_key = self._program.world.spec.lock_key(game_date)
-        # The holder is the batch: two consolidations of one batch are one to it.
+        # The holder is the batch: two consolidations of one batch count as one.
         claim = Claim(lock_key, batch_id, batch_id, _LOCK_TIMEOUT_SECONDS, self._program.process.name)
         for _ in range(60):
             if self._try(claim):
@@ -68,23 +68,23 @@ class OriginalLock:
         try:
             return self._store.write_unless_held(claim, self._now)
         except LockServiceUnavailable:
-            # A fault is taken for "held by another"; so is an answer that was lost.
+            # An error counts as "held by another", and so does a lost answer.
             return False
 
     def _now(self) -> datetime:
-        """By the clock of this machine."""
+        """Return whether the lock has expired by this machine's clock."""
         world, process = self._program.world, self._program.process
         return true_time(world.simulation) + timedelta(seconds=process.offset_seconds)
 
 
 class OriginalStore:
-    """The requests that the original lock makes of the same server."""
+    """The requests that the original lock sends to the same server."""
 
     def __init__(self, store: SimulatedLockStore) -> None:
         self._store = store
 
     def write_unless_held(self, claim: Claim, now: Callable[[], datetime]) -> bool:
-        """In a transaction: unless there is a document that is not expired by the caller's clock."""
+        """In a transaction, write the document unless one exists that has not expired by the caller's clock."""
         store, server = self._store, self._store.server
         if store.claim != claim:
             store.claim, store.claimed_at = claim, server.simulation.now
@@ -119,7 +119,7 @@ class OriginalStore:
 
 
 class OriginalConsolidator:
-    """Lock, MERGE, look for duplicates, delete staging."""
+    """Lock, MERGE, check for duplicates, delete staging."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -139,7 +139,7 @@ class OriginalConsolidator:
             return result
         self._merge(batch_id, tables)
         if self._duplicates(game_date) <= 0:
-            # What the prefix lists now, which a late worker may have added to.
+            # What the prefix lists now; a late worker may have added to it.
             self._warehouse.drop(self._tables(batch_id))
         return result
 
@@ -148,7 +148,7 @@ class OriginalConsolidator:
         return [table.name for table in listed]
 
     def _merge(self, batch_id: str, tables: list[TableName]) -> None:
-        """A statement of its own; a client that gives up leaves it running."""
+        """Run the MERGE as a single statement; it keeps running if the client gives up."""
         columns = self._warehouse.columns(self._spec.table)
         relation = self._spec.table.sibling(f"_union_{self._program.process.name.replace(' ', '_')}")
         groups = staged_groups(dict.fromkeys(tables, columns), relation)
@@ -173,7 +173,7 @@ class OriginalConsolidator:
         )
 
     def _duplicates(self, game_date: date) -> int:
-        """-1 when it could not look, which its caller takes for none."""
+        """Count duplicates; -1 if the check failed, which the caller treats as none."""
         keys = ", ".join(quoted(name) for name in self._spec.key_columns)
         sql = (
             f"SELECT COUNT(*) AS n FROM (SELECT {keys} FROM {self._spec.table.sql} "
@@ -189,18 +189,18 @@ ORIGINAL = Variant(
     "original", "the original lock and consolidation", consolidator=OriginalConsolidator, has_ledger=False
 )
 
-# Each of its faults that is about interleavings, and the variant of ours that has this fault alone.
+# Its faults that concern interleavings, and the variant of the library with only that fault.
 WEAKNESSES = {
-    "No fence: who is late writes all the same.": "no-fence",
-    "A release deletes the document, whoever holds the lock by then.": "release-whoever-holds",
-    "No heartbeat: a lock ends in the middle of the work.": "no-heartbeat",
-    "A holder goes on though its lock is over.": "trusts-for-ever",
-    "A lock is over when the clock of whoever looks says so.": "expiry-by-client-clock",
-    "The holder is the batch: two consolidations of one batch are one to it.": "holder-is-batch",
+    "No fence: a late holder can still write.": "no-fence",
+    "A release deletes the document, even if another holds the lock by then.": "release-whoever-holds",
+    "No heartbeat: a lock expires in the middle of the work.": "no-heartbeat",
+    "A holder continues after its lock has expired.": "trusts-for-ever",
+    "The reader's clock decides whether a lock has expired.": "expiry-by-client-clock",
+    "The holder is the batch: two consolidations of one batch count as one.": "holder-is-batch",
     "A forced release does not stop the old holder.": "forced-release-leaves-fence",
-    "A lock service that fails is taken for a lock that is held.": "unavailable-is-held",
-    "A lost answer locks the holder out by its own lock.": "no-read-back",
-    "No record of what was merged.": "ledger-not-asked",
-    "A check that could not run has passed, and staging is deleted.": "drops-whatever-became",
-    "The cleanup lists the prefix once more, and deletes what a late worker wrote.": "drops-what-is-there-now",
+    "A failing lock service counts as a held lock.": "unavailable-is-held",
+    "After a lost answer, its own lock locks the holder out.": "no-read-back",
+    "What was merged is not recorded.": "ledger-not-asked",
+    "A check that could not run counts as passed, and staging is deleted.": "drops-whatever-became",
+    "The cleanup lists the prefix again, and deletes what a late worker wrote.": "drops-what-is-there-now",
 }

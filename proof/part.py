@@ -11,10 +11,10 @@ class PartResult:
 
     Attributes:
         title: Its heading.
-        holds: Whether it found what it had to find, and nothing else.
+        holds: Whether it found exactly what it should find.
         summary: One line.
-        markdown: Its section of ``docs/PROOF.md``, without the heading. No dates, no durations,
-            no names of machines: a rerun that finds the same writes the same.
+        markdown: Its section of ``docs/PROOF.md``, without the heading. It has no dates, durations
+            or machine names, so that a rerun with the same findings writes the same text.
     """
 
     title: str

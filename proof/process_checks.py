@@ -1,4 +1,4 @@
-"""What must hold when all processes of a campaign have ended."""
+"""Checks that must hold when all processes of a campaign have ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.consolidation.world import in_order
 
 
 def violations(site: Site) -> list[str]:
-    """What is wrong at the site, in words; nothing when all is well."""
+    """Return a line for each violation at the site; empty if there are none."""
     world = site.world()
     runs = sorted(ledger_runs(world.warehouse, world.spec), key=lambda run: run.committed_at)
     return [
@@ -32,7 +32,7 @@ def _keys_twice(world: SharedWorld) -> Iterator[str]:
 
 
 def _replayed(world: SharedWorld, runs: list[LedgerRun]) -> Iterator[str]:
-    """The file admits one process at a time, so transactions were committed in the order in which they began."""
+    """Check the ledger. The file admits one process at a time, so transactions committed in the order they began."""
     table: list[Staged] = []
     for run in runs:
         rows = [row for name in run.staging_tables for row in staged_rows(run.batch_id, name)]
@@ -41,7 +41,7 @@ def _replayed(world: SharedWorld, runs: list[LedgerRun]) -> Iterator[str]:
         if recorded != figures:
             yield f"ledger: run {run.run_id} says {recorded}, its rows give {figures}"
     if in_order(table) != world.table():
-        yield f"ledger: its {len(runs)} runs give another table than the one that is there"
+        yield f"ledger: its {len(runs)} runs do not produce the actual table"
 
 
 def _tokens_going_back(world: SharedWorld, runs: list[LedgerRun]) -> Iterator[str]:

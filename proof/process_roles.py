@@ -1,4 +1,4 @@
-"""What the processes of a campaign do, each in a program of its own that may be killed or stopped at any moment."""
+"""The roles of a campaign's processes; each process may be killed or paused at any moment."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Site:
-    """Where the processes of one campaign meet.
+    """What the processes of one campaign share.
 
     Attributes:
-        folder: The warehouse's file and the notes.
-        backend: Where the locks are.
-        emulator: ``host:port``, when they are on the Firestore emulator.
-        lease_seconds: Short, so that a pause outlives it.
+        folder: The folder of the warehouse's file and the notes.
+        backend: The lock store.
+        emulator: ``host:port``, if the locks are in the Firestore emulator.
+        lease_seconds: Short, so that a pause is longer than a lease.
     """
 
     folder: Path
@@ -48,7 +48,7 @@ class Site:
 
     @property
     def over(self) -> Path:
-        """Is there when no process is killed any more, and nothing more is staged."""
+        """A file that exists once no more processes are killed and nothing more is staged."""
         return self.folder / "over"
 
     @property
@@ -57,7 +57,7 @@ class Site:
 
     @property
     def staged(self) -> Path:
-        """The tables that a worker was told to be written, a line each."""
+        """A file with a line for each table whose writing was acknowledged to a worker."""
         return self.folder / "staged"
 
     def world(self) -> SharedWorld:
@@ -66,7 +66,7 @@ class Site:
 
 @dataclass(frozen=True)
 class SharedWorld(World):
-    """A world whose locks are wherever the backend says."""
+    """Return a world whose locks are in the configured backend."""
 
     backend: Backend = field(kw_only=True)
 
@@ -76,7 +76,7 @@ class SharedWorld(World):
 
 
 def play(role: Callable[..., None], site: Site, *arguments: Any) -> None:
-    """Play a role in this process, which ends with the one that started it."""
+    """Run a role in this process, which ends together with its parent."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(filename=site.log, level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
     if site.emulator:
@@ -92,7 +92,7 @@ def _end_with_parent() -> None:
 
 
 def coordinate(site: Site, seed: int) -> None:
-    """Consolidate any batch that waits, until none does and none is to come."""
+    """Consolidate waiting batches until there are none and no more will come."""
     world, chance = site.world(), random.Random(seed)
     while True:
         is_last_look = site.over.exists()
@@ -110,7 +110,7 @@ def coordinate(site: Site, seed: int) -> None:
 
 
 def write(site: Site, number: int) -> None:
-    """Stage a batch, then one table more for the batch before, which may be consolidated by now."""
+    """Stage a batch, then another table for the batch before, which may be consolidated by now."""
     world = site.world()
     for table in range(TABLES_OF_A_WORKER):
         is_late = table == TABLES_OF_A_WORKER - 1
@@ -124,7 +124,7 @@ def write(site: Site, number: int) -> None:
 
 
 def steal(site: Site, number: int) -> None:
-    """Release a lock by force, alive or not."""
+    """Force the release of a lock, whether its lease has expired or not."""
     try:
         site.world().locks.force_release(DAYS[number % len(DAYS)], "a drill", steal=True, actor="operator")
     except RunbookError as error:
@@ -132,7 +132,7 @@ def steal(site: Site, number: int) -> None:
 
 
 def batch_of(number: int) -> str:
-    """One id is the beginning of another, as theirs may be."""
+    """Return a batch's id; some ids are the beginning of another, as in the services."""
     return f"batch_{DAYS[number % len(DAYS)]}_{number}"
 
 
@@ -141,7 +141,7 @@ def day_of(batch_id: str) -> date:
 
 
 def rows_of(batch_id: str, worker_id: str) -> list[dict[str, Any]]:
-    """A worker's rows, the same whoever asks; other workers write some of the same keys."""
+    """Return a worker's rows, the same in every process; other workers write some of the same keys."""
     chance = random.Random(f"{batch_id} {worker_id}")
     rows: list[dict[str, Any]] = [
         prediction(
@@ -160,7 +160,7 @@ def rows_of(batch_id: str, worker_id: str) -> list[dict[str, Any]]:
 
 
 def staged_rows(batch_id: str, table: str) -> list[dict[str, Any]]:
-    """The rows that the table was given, as its name tells."""
+    """Return the rows that were written to the table, derived from its name."""
     found = _WORKER.search(table)
     assert found is not None
     return rows_of(batch_id, found.group())

@@ -1,10 +1,10 @@
-"""Coordinators, workers and operators as real processes, killed and stopped at moments drawn at random.
+"""Coordinators, workers and operators as real processes, killed and paused at random moments.
 
-The warehouse's file admits one process at a time, so two transactions never overlap here
-(the simulation and the model see to that); what is struck is everything around and inside
-one: a merge half done, a lock whose holder is gone or wakes up late, staging that was
-merged and not dropped. Whoever is stopped with the file open keeps all others out of it
-until it goes on.
+The warehouse's file admits one process at a time, so two transactions never overlap here;
+the simulation and the model cover that. The campaign interrupts everything inside and around
+one transaction: a half-done merge, a lock whose holder is dead or wakes up late, staging that
+was merged but not dropped. A process that is paused with the file open blocks all others
+until it continues.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STOPS_PER_STRIKE = 0.3
 STEALS_PER_STRIKE = 0.1
 FINISHED_WITHIN_SECONDS = 180.0
 
-_TITLE = "Real processes, killed and stopped"
+_TITLE = "Real processes, killed and paused"
 _WORTH_COUNTING = {
     "locks taken over": "Taking over expired",
     "leases lost": "LeaseLost",
@@ -50,7 +50,7 @@ _WORTH_COUNTING = {
 
 @dataclass(frozen=True)
 class Campaign:
-    """What was done at a site, and what was found there afterwards."""
+    """What was done at a site, and the violations found afterwards."""
 
     locks: str
     kills: int
@@ -61,7 +61,7 @@ class Campaign:
 
     def __str__(self) -> str:
         met = ", ".join(f"{times} {what}" for what, times in self.met.items())
-        return f"{self.locks}: {self.kills} kills, {self.stops} stops, {self.consolidations} consolidations, {met}"
+        return f"{self.locks}: {self.kills} kills, {self.stops} pauses, {self.consolidations} consolidations, {met}"
 
 
 class Crowd:
@@ -79,7 +79,7 @@ class Crowd:
         self.stops = 0
 
     def strike(self, kills: int) -> None:
-        """Kill that many of them at their work, one after another, and stop some for a while."""
+        """Kill that many working processes, one after another, and pause some of them for a while."""
         while self.kills < kills:
             self._fill_up()
             self._wait_until_more_is_done()
@@ -95,7 +95,7 @@ class Crowd:
             self.kills += victim.exitcode == -signal.SIGKILL
 
     def finish(self) -> list[str]:
-        """Nothing goes wrong any more: wait until all is done; whoever did not end well, in words."""
+        """Without further faults, wait until everything is done; return a line for each process that failed."""
         self._let_go_on(everyone=True)
         self._fill_up()
         deadline = time.monotonic() + FINISHED_WITHIN_SECONDS
@@ -122,7 +122,7 @@ class Crowd:
             self._start(steal)
 
     def _wait_until_more_is_done(self) -> None:
-        """Moments are drawn in what is logged, not in seconds: a slow machine is struck as often at its work."""
+        """Draw moments by logged lines, not seconds, so that a slow machine is interrupted at work just as often."""
         wanted = self._log_bytes() + self._chance.randrange(1500)
         deadline = time.monotonic() + self._site.lease_seconds
         while self._log_bytes() < wanted and time.monotonic() < deadline:
@@ -134,7 +134,7 @@ class Crowd:
         return self._site.log.stat().st_size
 
     def _at_work(self) -> list[ForkServerProcess]:
-        """Who lives and has done something; the last one did so last."""
+        """Return the live processes that have logged something, the most recent one last."""
         pids = re.findall(r"^\S+ \S+ (\d+) ", self._site.log.read_text(), re.MULTILINE)
         last_line = {int(pid): number for number, pid in enumerate(pids)}
         seen = [process for process in self._started if process.pid in last_line and process.is_alive()]
@@ -150,7 +150,7 @@ class Crowd:
         self._playing[role].append(process)
 
     def _stop(self, victim: ForkServerProcess) -> None:
-        """For up to two and a half leases."""
+        """Pause a process for up to two and a half leases."""
         if victim.is_alive() and victim.pid is not None:
             os.kill(victim.pid, signal.SIGSTOP)
             self._goes_on_at[victim] = time.monotonic() + self._chance.uniform(0.1, 2.5) * self._site.lease_seconds
@@ -165,7 +165,7 @@ class Crowd:
 
 
 def strike_site(site: Site, kills: int, seed: int) -> Campaign:
-    """One campaign, from an empty warehouse to the last check."""
+    """Run one campaign, from an empty warehouse to the last check."""
     site.folder.mkdir(parents=True, exist_ok=True)
     site.staged.touch()
     site.log.touch()
@@ -189,7 +189,7 @@ def sqlite_site(folder: Path) -> Site:
 
 @contextmanager
 def firestore_site(folder: Path) -> Iterator[Site]:
-    """Its own project on the emulator, which is named to this process too."""
+    """Yield a site with its own project on the emulator, which this process uses too."""
     folder.mkdir(parents=True)
     with running_emulator(folder / "emulator.log") as host, pytest.MonkeyPatch.context() as patch:
         patch.setenv(HOST_VARIABLE, host)
@@ -197,7 +197,7 @@ def firestore_site(folder: Path) -> Iterator[Site]:
 
 
 def process_campaign(kills: int, seed: int) -> PartResult:
-    """Half of the kills with the locks in SQLite, half with them on the Firestore emulator."""
+    """Run half of the kills with locks in SQLite, half with locks in the Firestore emulator."""
     if not (find_jar() or HOST_VARIABLE in os.environ):
         return PartResult(_TITLE, False, "not run: there is no Firestore emulator", "")
     with tempfile.TemporaryDirectory() as folder:
@@ -211,11 +211,11 @@ def process_campaign(kills: int, seed: int) -> PartResult:
 def _markdown(campaigns: Sequence[Campaign]) -> str:
     return "\n".join(
         [
-            "Coordinators, workers and operators as processes on one warehouse file. SIGKILL strikes whoever is at",
-            "work, at a moment drawn at random; three times in ten SIGSTOP does, for up to two and a half leases;",
-            "operators release locks by force. Afterwards all that was staged has to be merged, once, and the ledger's",
-            "runs, replayed by a few lines of Python, have to give the table and the figures that they tell, and the",
-            "fence has to stand no earlier than they do. Transactions of two processes never overlap here, as the file",
+            "Coordinators, workers and operators run as processes on one warehouse file. SIGKILL hits working",
+            "processes at random moments; in three of ten cases SIGSTOP pauses one for up to two and a half leases;",
+            "operators release locks by force. Afterwards everything staged must be merged exactly once; the ledger's",
+            "runs, replayed by a few lines of Python, must produce the table and the recorded figures; and the fence",
+            "must not be older than the ledger. Transactions of two processes never overlap here, because the file",
             "admits one process at a time.",
             "",
             "| locks in | killed | violations |",

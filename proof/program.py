@@ -1,4 +1,4 @@
-"""What the programs of a world do: workers, coordinators, an operator, a repair."""
+"""The programs of a world: workers, coordinators, an operator, a repair."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Program:
     """A process with its clients.
 
     Attributes:
-        token: Of the last lease that it was given.
+        token: The token of its last lease.
     """
 
     world: World
@@ -53,7 +53,7 @@ class Program:
     token: int = 0
 
     def stage(self, write: Write) -> None:
-        """A worker writes its rows, into a table of its own or once more into the batch's common one."""
+        """Write a worker's rows, to a new table or once more to the batch's common one."""
         spec, day = self.world.spec, self.world.scenario.dates[write.batch_id]
         if write.once:
             writer = BatchStagingWriter(self.warehouse, spec)
@@ -64,10 +64,10 @@ class Program:
         self.world.witness.staged.append(Staged(write.batch_id, write.rows, write.once))
 
     def coordinate(self, wanted: Coordination) -> None:
-        """A coordinator consolidates, and after an error tries again."""
+        """Consolidate as a coordinator, with retries after errors."""
         simulation = self.world.simulation
         if wanted.is_stranger and self.world.variant.consolidator:
-            return  # the original knows one table only
+            return  # the original supports only one table
         for _ in range(wanted.tries):
             try:
                 self._consolidate(wanted.batch_id, use_lock=wanted.use_lock, is_stranger=wanted.is_stranger)
@@ -78,18 +78,18 @@ class Program:
                 return
 
     def release_by_force(self) -> None:
-        """An operator does away with whoever holds the lock, and is told that it is shut out."""
+        """Force the release of the lock as an operator; when this returns, the old holder is shut out."""
         entry = self.locks.force_release(DAY, "simulated", steal=True, actor="operator")
         self.world.witness.shut_out[DAY] = entry.token
 
     def repair(self) -> None:
-        """An operator removes the duplicates that were there before."""
+        """Remove the duplicates that existed before, as an operator."""
         plan = plan_repair(self.warehouse, self.world.spec, DAY)
         if not plan.is_empty:
             apply_repair(self.warehouse, self.locks, self.world.spec, plan)
 
     def finish(self) -> None:
-        """Each batch is asked for until nothing of it is left."""
+        """Consolidate each batch until nothing is left of it."""
         for batch_id in self.world.scenario.dates:
             for tries in itertools.count(1):
                 try:
@@ -106,7 +106,7 @@ class Program:
                 self.world.simulation.sleep(10.0 * tries)
 
     def _settle_the_spec(self) -> None:
-        """A stranger came first: an operator records our spec in place of its."""
+        """Replace the recorded spec with ours, as an operator, after a stranger came first."""
         spec, recorded = self.world.spec, recorded_specs(self.warehouse, self.world.spec)
         record = ActionRecord(
             action="spec", target="", environment="", actor="", reason="simulated", digest="", before="{}", undo=""
@@ -136,16 +136,18 @@ class Program:
             world.violated("no needless failure", f"{batch_id} lost a lease that nothing disturbed")
         newest = max(world.witness.fences.values(), default=0)
         if isinstance(error, StaleToken) and self.token >= newest:
-            world.violated("no lie", f"{batch_id} was told that a newer consolidation has passed it: none has")
+            world.violated("no lie", f"{batch_id} was refused for a newer consolidation that does not exist")
         if isinstance(error, ConsolidationConflict) and not (rates.pause or rates.slow):
-            world.violated("no needless failure", f"{batch_id} gave up where trying again would have helped")
+            world.violated("no needless failure", f"{batch_id} gave up where a retry would have helped")
 
 
 def check_refusal(program: Program, day: date) -> None:
-    """Who is told that another holds the lock is told the truth."""
+    """Check that an error that another holds the lock is true."""
     world, lock_key = program.world, program.locks.key_for(day)
     store, records = program.store, world.lock_server.records
     if store.seen is not None and store.seen.claim is store.claim:
-        world.violated("no lie", f"{program.process.name} was told that another holds {lock_key}: it held it itself")
+        world.violated(
+            "no lie", f"{program.process.name} was refused {lock_key} as held by another, but held it itself"
+        )
     if lock_key not in records and world.lock_server.last_held.get(lock_key, -1.0) < store.claimed_at:
-        world.violated("no lie", f"{program.process.name} was told that another holds {lock_key}: nobody did")
+        world.violated("no lie", f"{program.process.name} was refused {lock_key} as held by another, but it was free")

@@ -1,4 +1,4 @@
-"""What a seed makes happen: batches, coordinators, late workers, an operator, and what goes wrong."""
+"""The scenario of a seed: batches, coordinators, late workers, an operator, and faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rows = tuple[dict[str, Any], ...]
 
 
 class Style(Enum):
-    """What a world is about: a bit of everything, all at once, or work that outlasts leases."""
+    """The emphasis of a world: a bit of everything, all at once, or work that outlasts leases."""
 
     USUAL = "usual"
     CROWD = "crowd"
@@ -28,8 +28,8 @@ class Write:
     """A worker's write.
 
     Attributes:
-        once: Into a table of its own, by our writer; else into the batch's common table, which
-            others write into too, and of which nobody notes when it was written.
+        once: True to write a new table with our writer; False for the batch's common table, which other
+            workers write to as well and whose write times are not recorded.
     """
 
     batch_id: str
@@ -41,10 +41,10 @@ class Write:
 
 @dataclass(frozen=True)
 class Coordination:
-    """One request to consolidate a batch, and how often it is repeated after an error.
+    """One request to consolidate a batch, and how often it is retried after an error.
 
     Attributes:
-        is_stranger: Its settings name another date column, by which the same rows have another date.
+        is_stranger: Whether its settings name another date column, by which the same rows have another date.
     """
 
     batch_id: str
@@ -56,16 +56,16 @@ class Coordination:
 
 @dataclass(frozen=True)
 class Scenario:
-    """All that is planned; what becomes of it, the faults decide.
+    """The plan of a schedule; the faults decide how it turns out.
 
     Attributes:
-        as_jobs: The warehouse serves jobs, as BigQuery; else it is part of the program, as DuckDB.
+        as_jobs: Whether the warehouse runs jobs, like BigQuery, or is part of the program, like DuckDB.
         dates: The game date of each batch.
-        steals_at: When an operator releases the lock by force, however alive its holder is.
-        repairs_at: When an operator removes the duplicates that were there before.
-        lease_seconds: A short one is over while an ordinary pause, delay or job lasts.
-        drift: How far a process's clocks may run fast or slow, as a share; a holder's trust in two
-            thirds of its lease is right up to a third.
+        steals_at: When an operator forces the release of the lock, even of a live holder.
+        repairs_at: When an operator removes the duplicates that existed before.
+        lease_seconds: A short lease expires during an ordinary pause, delay or job.
+        drift: How far a process's clock may run fast or slow, as a share. Trusting two thirds of a lease
+            is safe up to a drift of one third.
     """
 
     as_jobs: bool
@@ -82,7 +82,7 @@ class Scenario:
 
 
 def drawn(seed: int) -> Scenario:
-    """The scenario of a seed; small, so that everything meets everything."""
+    """Return the scenario of a seed; it is small, so that events collide."""
     chance = random.Random(f"scenario {seed}")
     style = chance.choice([Style.USUAL, Style.USUAL, Style.CROWD, Style.SLOW, Style.SLOW])
     batches = [f"batch_{number}" for number in range(chance.choice([1, 1, 2, 3]))]
@@ -103,7 +103,7 @@ def drawn(seed: int) -> Scenario:
 
 
 def _rows(chance: random.Random, label: str, day: date) -> Rows:
-    """Few keys, so that batches meet on them; each row can be told from every other."""
+    """Return rows with few keys, so that batches share them; every row is distinguishable."""
     players = chance.sample(["a", "b", "c"], chance.choice([1, 2, 3]))
     return tuple(
         prediction(
@@ -139,7 +139,7 @@ def _writes(chance: random.Random, dates: dict[str, date], style: Style) -> list
 
 
 def _coordinations(chance: random.Random, batches: list[str], style: Style) -> list[Coordination]:
-    """Each batch once at least; redelivered events ask again."""
+    """Return requests for each batch, at least one; redelivered events repeat them."""
     wanted = list(batches)
     wanted += [chance.choice(batches) for _ in range(chance.choice([0, 1, 1, 2]) + 2 * (style is not Style.USUAL))]
     without_lock = style is Style.CROWD or chance.random() < {Style.SLOW: 0.6}.get(style, 0.3)
@@ -156,7 +156,7 @@ def _coordinations(chance: random.Random, batches: list[str], style: Style) -> l
 
 
 def _strangers(seed: int, batches: list[str], style: Style) -> list[Coordination]:
-    """Drawn apart: now and then one comes, at times before all others."""
+    """Draw separately whether a stranger comes; sometimes it comes before all others."""
     chance = random.Random(f"strangers {seed}")
     if chance.random() > 0.2:
         return []

@@ -1,8 +1,8 @@
-"""A simulated world's time and its programs, deterministic by a seed.
+"""Time and programs of a simulated world, determined by a seed.
 
-Programs are coroutines (greenlets): one runs at a time, and another may run only where a
-program takes a `step`, sleeps or waits. How long each step takes is drawn from the seed, so
-the seed decides every interleaving.
+Programs are coroutines (greenlets): one runs at a time, and another can run only when a
+program takes a `step`, sleeps or waits. The duration of each step is drawn from the seed,
+so the seed decides every interleaving.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _FAR_FUTURE_SECONDS = 10 * 24 * 3600.0
 
 
 class Crashed(BaseException):
-    """The program is gone: nothing that it still tries has an effect."""
+    """The program was killed: whatever it still tries has no effect."""
 
 
 class Stuck(Exception):
-    """The world did not come to rest in all the time it was given."""
+    """The world did not finish in the time allowed."""
 
 
 @dataclass(eq=False)
 class Process:
-    """A program on a machine with clocks of its own; its threads stop and die together.
+    """A program on a machine with its own clocks; its threads pause and die together.
 
     Attributes:
         offset_seconds: How far its wall clock is off.
@@ -60,7 +60,7 @@ class Simulation:
     """The world: true time in seconds, its threads, and what happened.
 
     Attributes:
-        on_step: Called whenever a thread comes to a step: looks at what must always hold.
+        on_step: Called at each step of a thread, to check what must always hold.
     """
 
     seed: int
@@ -78,12 +78,12 @@ class Simulation:
         self._hub = greenlet.getcurrent()
 
     def note(self, text: str) -> None:
-        """A line of the history."""
+        """Add a line to the history."""
         who = self.current.name if self.current else "world"
         self.history.append(f"{self.now:10.3f}  {who:<16} {text}")
 
     def start(self, process: Process, name: str, work: Callable[[], object], *, delay_seconds: float = 0.0) -> Thread:
-        """A thread that begins after that time."""
+        """Start a thread after that time."""
         thread = Thread(process, name)
 
         def run() -> None:
@@ -102,18 +102,18 @@ class Simulation:
         return thread
 
     def step(self, *, slowest_seconds: float = 0.05) -> None:
-        """Others may run; the program may find itself dead, or paused for a while."""
+        """Let others run; meanwhile the program may be killed or paused."""
         thread = self._running()
         self.on_step()
         self._rest_until(thread, self.now + self.random.uniform(0.001, slowest_seconds))
 
     def sleep(self, seconds: float) -> None:
-        """By the sleeper's own clock."""
+        """Sleep by the program's own clock."""
         thread = self._running()
         self._rest_until(thread, self.now + max(seconds, 0.0) / thread.process.drift)
 
     def wait(self, is_over: Callable[[], bool], timeout_seconds: float | None) -> bool:
-        """Until the condition holds or the time is up; whether it held. Whoever makes it hold calls `changed`."""
+        """Wait until the condition holds or the time is up; return whether it held. Changes must call `changed`."""
         thread = self._running()
         until = self.now + (_FAR_FUTURE_SECONDS if timeout_seconds is None else timeout_seconds / thread.process.drift)
         while not is_over() and self.now < until:
@@ -123,21 +123,21 @@ class Simulation:
         return is_over()
 
     def changed(self) -> None:
-        """Let all who wait look again, soon."""
+        """Let all waiting threads check their conditions again soon."""
         for thread in self._waiting:
             soon = self.now + self.random.uniform(0.0, 0.05)
             if soon < thread.wakes_at:
                 self._wake(thread, soon)
 
     def pause(self, process: Process, seconds: float) -> None:
-        """The whole process stands still; its clocks go on."""
+        """Pause the whole process; its clocks continue."""
         process.paused_until = max(process.paused_until, self.now + seconds)
 
     def run(self, *, until_seconds: float) -> None:
-        """Until nothing is left to do.
+        """Run until nothing is left to do.
 
         Raises:
-            Stuck: Something was left to do by then.
+            Stuck: Something was left to do when the time was up.
         """
         while self._agenda:
             at, _, thread = heapq.heappop(self._agenda)
@@ -154,7 +154,7 @@ class Simulation:
                 self._switch_to(thread)
 
     def close(self) -> None:
-        """End whatever is left."""
+        """End the remaining threads."""
         for thread in self._threads:
             if not thread.is_done:
                 thread.process.is_dead = True
@@ -184,7 +184,7 @@ class Simulation:
             self.current = None
 
     def _end(self, thread: Thread) -> None:
-        """Its ``finally`` blocks run, as they must in Python, but every port call in them is refused."""
+        """End a thread. Its ``finally`` blocks run, as they must in Python, but every port call in them is refused."""
         thread.is_done = True
         if not thread.coroutine:  # it has not begun
             return

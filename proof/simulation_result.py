@@ -1,4 +1,4 @@
-"""The simulation's part of the proof."""
+"""The part of the proof that is simulated."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _HEADING = (
 
 
 def simulate(schedules: int, first_seed: int, most: int, processes: int) -> PartResult:
-    """Play ours, and look for what breaks each of the others.
+    """Simulate the library, and search for what breaks each variant.
 
     Args:
-        schedules: How many of ours; a quarter as many more where lines move.
-        first_seed: Of ours and of every other variant.
-        most: How many schedules of a variant are tried before it counts as unbroken.
-        processes: How many at a time.
+        schedules: Number of schedules of the library; a quarter as many more are run where lines move.
+        first_seed: The first seed, for the library and every variant.
+        most: Maximum number of schedules to try for each variant.
+        processes: Number of parallel processes.
     """
     ours = tally_in_parallel(OURS.name, range(first_seed, first_seed + schedules), processes)
     moving = tally_in_parallel(
@@ -54,9 +54,9 @@ def _summary(ours: Tally, moving: Tally, unbroken: list[str]) -> str:
             seed, how = played.broken[0]
             return f"{len(played.broken)} of {played.schedules:,} schedules of {name} are violated, as {seed}: {how}"
     if unbroken:
-        return f"no violation of ours, but none was found either for {', '.join(unbroken)}"
+        return f"the library was not violated, but neither was {', '.join(unbroken)}"
     return (
-        f"{ours.schedules:,} schedules and {moving.schedules:,} of lines that move, no violation; "
+        f"{ours.schedules:,} schedules and {moving.schedules:,} with moving lines, no violation; "
         f"{len(_OFF) + 1} weakened variants, each violated"
     )
 
@@ -66,43 +66,43 @@ def _markdown(
 ) -> str:
     return "\n".join(
         [
-            f"{ours.schedules:,} schedules of the real code, in which happened, all in all:",
+            f"{ours.schedules:,} schedules of the real code, in which these events occurred:",
             "",
             *(f"- {count:,} {event}" for event, count in sorted(ours.events.items())),
             "",
             f"Violations: **{len(ours.broken)}**.",
-            f"{moving.schedules:,} more schedules (`{OURS_MOVING.name}`) on a table where a line that moves supersedes",
+            f"{moving.schedules:,} more schedules (`{OURS_MOVING.name}`) on a table where a moved line supersedes",
             f"the old one: **{len(moving.broken)}** violations.",
-            "One thing is kept out of the schedules: that another writer refills a table between the cleanup's listing",
+            "One case is excluded from the schedules: another writer refills a table between the cleanup's listing",
             "and its drop, which may arrive late. BigQuery has no conditional drop; our own writer never uses a name",
             "twice.",
             *(f"- seed {seed}: {how}" for seed, how in (*ours.broken[:20], *moving.broken[:20])),
             "",
-            "What was looked at, at each step, at each commit and at the end:",
+            "Checked at each step, at each commit and at the end:",
             "",
             *(f"- **{what}**: {meaning}" for what, meaning in PROMISES.items()),
             "",
-            "### A defence taken away",
+            "### Each defence removed",
             "",
             *_table(_OFF, broken, most),
             "",
             "### Second lines",
             "",
-            "What is there for efficiency, or against mistakes other than interleavings; the others hold without it.",
+            "These exist for efficiency or against mistakes other than interleavings; nothing breaks without them.",
             "",
             *_table(_SECOND, broken, min(most, _SCHEDULES_OF_SECOND_LINES)),
             "",
             "### The original lock and consolidation",
             "",
-            "As the services had them first: a release deletes any holder's lock, no heartbeat, no fence, the",
-            "batch as holder, the client's clock, a MERGE that goes on when its client has given up, and a check that",
-            "passes when it could not look. "
-            f"Of {min(most, _SCHEDULES_OF_THE_ORIGINAL):,} schedules the first that broke each promise:",
+            "The services' first version: a release deletes any holder's lock, no heartbeat, no fence, the",
+            "batch as holder, the client's clock, a MERGE that continues after its client has given up, and a check",
+            "that passes if it could not run. "
+            f"Of {min(most, _SCHEDULES_OF_THE_ORIGINAL):,} schedules, the first that broke each promise:",
             "",
             *_HEADING,
             *(_row(ORIGINAL, found, most) for _, found in sorted(original.items())),
             "",
-            "Each of its faults alone, in ours:",
+            "Each of its faults alone, in the library:",
             "",
             "| fault | variant |",
             "| --- | --- |",

@@ -1,4 +1,4 @@
-"""What the real code takes from the standard library, as the simulated world has it."""
+"""Simulated versions of what the real code uses from the standard library."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ BEGINNING = datetime(2026, 1, 17, 12, tzinfo=UTC)
 
 
 def monotonic_of(simulation: Simulation, process: Process) -> Callable[[], float]:
-    """A process's own clock; only differences mean anything."""
+    """Return the time of the process's own clock; only differences have a meaning."""
     return lambda: simulation.now * process.drift
 
 
 def true_time(simulation: Simulation) -> datetime:
-    """What a server's clock says."""
+    """Return the time of a server's clock."""
     return BEGINNING + timedelta(seconds=simulation.now)
 
 
 @contextmanager
 def simulated(simulation: Simulation) -> Iterator[None]:
-    """Time, chance and threads of the standard library are the simulation's."""
+    """Replace time, randomness and threads of the standard library with simulated ones."""
     with ExitStack() as stack:
         for module, name, stand_in in [*_time_and_chance(simulation), *_threads(simulation)]:
             stack.enter_context(patch.object(module, name, stand_in))
@@ -41,7 +41,7 @@ def simulated(simulation: Simulation) -> Iterator[None]:
 
 
 def _time_and_chance(simulation: Simulation) -> list[tuple[Any, str, Any]]:
-    # The same names in each world: what is translated and cached by name is found again.
+    # Use the same names in each world, so that statements cached by name are reused.
     names = random.Random(0)
 
     def clock() -> float:
@@ -51,7 +51,7 @@ def _time_and_chance(simulation: Simulation) -> list[tuple[Any, str, Any]]:
     class WallClock(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> Any:
-            """Only the embedded warehouse asks, which is a server here."""
+            """Only the embedded warehouse uses this, and it is a server here."""
             return true_time(simulation)
 
     return [
@@ -75,7 +75,7 @@ def _threads(simulation: Simulation) -> list[tuple[Any, str, Any]]:
 
 
 class _Condition:
-    """Nobody else runs between two steps, so there is nothing to lock."""
+    """A lock that does nothing, because no other thread runs between two steps."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -90,7 +90,7 @@ class _Condition:
         self._simulation.changed()
 
     def wait(self, timeout: float) -> None:
-        """No clock is so exact that a wait of nothing at all would get anywhere."""
+        """Wait at least a little, because with a wait of zero the simulated time would not advance."""
         before = self._notified
         self._simulation.wait(lambda: self._notified != before, max(timeout, 0.001))
 

@@ -1,4 +1,4 @@
-"""A way to consolidate that the proof is put to: ours, ours with a defence taken away, the original."""
+"""A variant that the proof tests: the library, the library without one defence, or the original code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Consolidator(Protocol):
-    """The one call of a consolidation."""
+    """Anything that can consolidate a batch."""
 
     def consolidate_batch(self, *, batch_id: str, game_date: date, use_lock: bool) -> ConsolidationResult: ...
 
@@ -24,13 +24,13 @@ class Variant:
     """One way to consolidate.
 
     Attributes:
-        name: For the command line.
-        title: What is different, in words.
-        patches: Object, attribute and stand-in, put in place while a schedule runs.
-        consolidator: Who consolidates in a program; None: the library's.
-        has_ledger: Whether it keeps a ledger and a fence at all.
-        not_asked: Promises that say nothing of it, since what they are about was taken away.
-        lines_move: Whether the table keeps one row of each player active: a line that moves supersedes the old one.
+        name: Its name on the command line.
+        title: What is different.
+        patches: Object, attribute and replacement, patched while a schedule runs.
+        consolidator: What consolidates in a program; None for the library's.
+        has_ledger: Whether it has a ledger and a fence.
+        not_asked: Promises that do not apply, because their subject was removed.
+        lines_move: Whether the table keeps one row of each player active: a moved line supersedes the old one.
     """
 
     name: str
@@ -42,5 +42,7 @@ class Variant:
     lines_move: bool = False
 
 
-OURS = Variant("ours", "the library as it is")
-OURS_MOVING = Variant("ours-lines-move", "the same on a table where a line that moves supersedes", lines_move=True)
+OURS = Variant("ours", "the unchanged library")
+OURS_MOVING = Variant(
+    "ours-lines-move", "the same, on a table where a moved line supersedes the old one", lines_move=True
+)

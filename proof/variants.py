@@ -1,4 +1,4 @@
-"""Ours with one defence taken away at a time, each by the smallest change that takes it away."""
+"""The library with one defence removed at a time, each by the smallest change that removes it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def with_steps(change: Callable[[list[Step]], list[Step]]) -> tuple[Any, str, An
 
 
 def without_requirement(module: Any, *codes: str) -> tuple[Any, str, Any]:
-    """Of the conditions in a statement of that module."""
+    """Remove one of the conditions in a statement of that module."""
 
     def guarded(value: str, requirements: Mapping[str, str]) -> str:
         return _guarded(value, {code: sql for code, sql in requirements.items() if code not in codes})
@@ -75,7 +75,7 @@ def _insert_fence_row(warehouse: Any, spec: TableSpec, game_date: date) -> None:
     warehouse.transact([Execute("insert fence", insert)], {"day": game_date, "spec": spec.identity})
 
 
-# What two that insert the first row at once leave behind, every time.
+# Always leaves what two programs leave that insert the first row at once.
 RACED_FENCE_ROWS = (lib.consolidation.batch_merge, "ensure_fence", _insert_fence_row)
 
 
@@ -87,7 +87,7 @@ _ALL_DATES = date(1, 1, 1)
 
 
 def _locks_the_table(process: Process) -> bool:
-    """Every other program is set to lock the table as a whole, as `lock_scope` once said, and not the date."""
+    """Configure every other program to lock the whole table, as `lock_scope` once could, instead of the date."""
     return process.name.endswith(("1", "3", "5"))
 
 
@@ -101,7 +101,7 @@ def _insert_both_fence_rows(warehouse: Any, spec: TableSpec, game_date: date) ->
 
 
 def _fence_of_its_scope(self: SimulatedWarehouse, steps: Sequence[Step], parameters: Any, **options: Any) -> Any:
-    """The lock that is held is the fence that is moved."""
+    """Move the fence that belongs to the held lock."""
     if not _locks_the_table(self._process):
         return _run_transaction(self, steps, parameters, **options)
 
@@ -112,7 +112,7 @@ def _fence_of_its_scope(self: SimulatedWarehouse, steps: Sequence[Step], paramet
 
 
 def _ledger_afterwards(self: Any, steps: Sequence[Step], parameters: Any, **options: Any) -> Any:
-    """Two transactions, where there should be one."""
+    """Use two transactions instead of one."""
     names = {step.name if isinstance(step, Execute) else step.code for step in steps}
     if "ledger" not in names:
         return _run_transaction(self, steps, parameters, **options)
@@ -148,11 +148,11 @@ def _release_whoever_holds(self: SimulatedLockStore, record: LockRecord) -> bool
         self.server.remove(record)
         return True
 
-    return self._call(f"delete {record.claim.lock_key}, whoever's", effect)
+    return self._call(f"delete {record.claim.lock_key}, of any holder", effect)
 
 
 def _take_over_whatever_is_there(self: SimulatedLockStore, expired: LockRecord, claim: Any) -> LockRecord | None:
-    return self._call(f"take over {claim.lock_key}, whoever's", lambda: self.server.write(claim))
+    return self._call(f"take over {claim.lock_key}, of any holder", lambda: self.server.write(claim))
 
 
 def _renew_whoever_holds(self: SimulatedLockStore, record: LockRecord) -> LockRecord | None:
@@ -161,7 +161,7 @@ def _renew_whoever_holds(self: SimulatedLockStore, record: LockRecord) -> LockRe
         self.server.records[record.claim.lock_key] = renewed
         return renewed
 
-    return self._call(f"renew {record.claim.lock_key}, whoever's", effect)
+    return self._call(f"renew {record.claim.lock_key}, of any holder", effect)
 
 
 def _own_clock(self: SimulatedLockStore) -> datetime:
@@ -195,7 +195,7 @@ def _job_of_its_own(self: Any, steps: Any, parameters: Any, **options: Any) -> A
 DEFENCES_OFF = (
     Variant(
         "no-fence",
-        "the fence is left out of the transaction",
+        "the transaction has no fence",
         [
             RACED_FENCE_ROWS,
             with_steps(unmoved),
@@ -221,7 +221,7 @@ DEFENCES_OFF = (
     ),
     Variant(
         "mixed-scope",
-        "a setting says whether the fence is that of the date or of the table, and programs differ in it",
+        "a setting decides whether a fence covers a date or a table, and programs differ in it",
         [
             (World, "lock_key", _lock_of_its_scope),
             (lib.consolidation.batch_merge, "ensure_fence", _insert_both_fence_rows),
@@ -245,22 +245,22 @@ DEFENCES_OFF = (
     ),
     Variant(
         "release-whoever-holds",
-        "a release deletes the record, whoever holds it",
+        "a release deletes the record of any holder",
         [(SimulatedLockStore, "delete", _release_whoever_holds)],
     ),
     Variant(
         "take-over-whatever-is-there",
-        "an expired lease is taken over without looking whether it still is the same",
+        "an expired lease is taken over without checking that it has not changed",
         [(SimulatedLockStore, "take_over", _take_over_whatever_is_there)],
     ),
     Variant(
         "renew-whoever-holds",
-        "a heartbeat writes the record, whoever holds it",
+        "a heartbeat writes the record of any holder",
         [(SimulatedLockStore, "renew", _renew_whoever_holds)],
     ),
     Variant(
         "expiry-by-client-clock",
-        "whether a lease is over is judged by the waiter's clock",
+        "the waiter's clock decides whether a lease has expired",
         [(SimulatedLockStore, "now", _own_clock)],
     ),
     Variant("no-heartbeat", "a lease is not renewed", [(Heartbeat, "keeps", lambda self, lease: nullcontext())]),
@@ -274,7 +274,7 @@ DEFENCES_OFF = (
     ),
     Variant(
         "trusts-for-ever",
-        "a holder trusts its lease until it hears otherwise",
+        "a holder trusts its lease until it reads otherwise",
         [(Lease, "is_lost", property(lambda self: bool(self._lost_because)))],
     ),
     Variant(
@@ -284,62 +284,62 @@ DEFENCES_OFF = (
     ),
     Variant(
         "no-read-back",
-        "after a lost answer nobody looks whether the record is its own",
+        "after a lost answer, the record is not read to see if it is our own",
         [(LockRecord, "is_held_by", lambda self, claim: False)],
     ),
     Variant(
         "unavailable-is-held",
-        "a lock service that does not answer is taken for a lock that is held",
+        "a lock service that does not answer counts as a held lock",
         [(lib.locking.lock.Acquisition, "run", _unavailable_is_held)],
     ),
     Variant(
         "ledger-in-its-own-transaction",
-        "the ledger is written after the MERGE was committed",
+        "the ledger is written after the MERGE has committed",
         [(SimulatedWarehouse, "transact", _ledger_afterwards)],
     ),
     Variant(
         "drops-whatever-became",
-        "staging is dropped also when the transaction's outcome is not known",
+        "staging is dropped even if the transaction's outcome is unknown",
         [(BatchMerge, "_transact", _drop_whatever_became)],
     ),
     Variant(
         "drops-what-is-there-now",
-        "the cleanup lists the staging tables anew and drops them",
+        "the cleanup lists the staging tables again and drops them all",
         [(StagedBatch, "unchanged", lambda self, now: [table.name for table in now])],
     ),
     Variant(
         "drops-by-name",
-        "the cleanup drops what has the name of a merged table, written again or not",
+        "the cleanup drops tables by the names of merged ones, even if written again",
         [(StagedBatch, "unchanged", lambda self, now: [table.name for table in self.listed])],
     ),
     Variant(
         "merged-by-name",
-        "a table whose name the ledger knows counts as merged, written again or not",
+        "a table whose name is in the ledger counts as merged, even if written again",
         [(lib.consolidation.staged_batch, "is_merged", lambda table, merged: table.name.table in merged)],
     ),
     Variant(
         "ledger-not-asked",
-        "the ledger is not asked which tables are merged",
+        "the ledger is not read to see which tables are merged",
         [(lib.consolidation.staged_batch, "is_merged", lambda table, merged: False)],
     ),
     Variant(
         "rival-not-noticed",
-        "the transaction does not look whether a rival has merged its tables",
+        "the transaction does not check whether a rival has merged its tables",
         [(lib.consolidation.merge, "_none_merged_yet", lambda spec: "TRUE")],
     ),
     Variant(
         "run-named-by-tables",
-        "a run is named by the names of its tables, not by what is in them",
+        "a run's id depends on the names of its tables, not on their content",
         [(StagedBatch, "run_id", property(_named_by_tables))],
     ),
     Variant(
         "job-of-any-holder",
-        "a holder takes the pending job of an older one for its own",
+        "a holder mistakes an older holder's pending job for its own",
         [(SimulatedWarehouse, "transact", _job_of_any_holder)],
     ),
     Variant(
         "no-retry",
-        "a consolidation whose transaction was rolled back is not tried again",
+        "a consolidation is not retried after its transaction was rolled back",
         [(lib.consolidation.retry, "stop_after_delay", lambda seconds: lambda state: True)],
     ),
 )
@@ -352,12 +352,12 @@ SECOND_LINES = (
     ),
     Variant(
         "lease-not-asked",
-        "nobody asks before writing whether the lease is held",
+        "the lease is not checked before writing",
         [(Lease, "ensure_held", lambda self: None)],
     ),
     Variant(
         "leaves-job-running",
-        "who has waited for the transaction's job long enough lets the lock go, and the job run",
+        "when the wait for a job times out, the lock is released and the job keeps running",
         [(SimulatedWarehouse, "transact", _leave_job_running)],
     ),
     Variant(
@@ -367,12 +367,12 @@ SECOND_LINES = (
     ),
     Variant(
         "no-check-of-keys",
-        "the transaction does not look for missing staged keys",
+        "the transaction does not check for missing staged keys",
         [without_requirement(lib.consolidation.merge, "staged_key_missing")],
     ),
     Variant(
         "no-check-of-duplicates",
-        "the transaction does not look for new duplicates",
+        "the transaction does not check for new duplicates",
         [without_requirement(lib.consolidation.merge, "new_duplicates")],
     ),
 )

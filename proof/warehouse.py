@@ -69,7 +69,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
             yield cursor
 
     def session(self) -> AbstractContextManager[None]:
-        """Every call stands alone, so that rivals come between any two."""
+        """Every call is independent, so that rivals can come between any two."""
         return nullcontext()
 
     def query(self, sql: str, parameters: Parameters | None = None, **options: Any) -> list[Row]:
@@ -90,7 +90,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
         is_waited_for = True
 
         def effect() -> list[StagingTable]:
-            # From when it was listed, however long the answer takes.
+            # Counts from the listing, however long the answer takes.
             if is_waited_for:
                 self.server.cleaning.add(self._process)
             return DuckdbWarehouse.staging_tables(self, dataset, prefix, **options)
@@ -113,7 +113,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
         self.server.cleaned(self._process)
 
     def append(self, table: TableName, rows: Any) -> None:
-        """As a writer that is not ours does it: the same table again, and no note of when."""
+        """Write as another writer does: to the same table again, without recording when."""
         server, drop = self.server, f"drop {table.table}"
 
         def is_cleaned() -> bool:
@@ -139,7 +139,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
         timeout_seconds: float | None = None,
         abandon_after_seconds: float | None = None,
     ) -> TransactionOutcome:
-        """As the port has it; `abandon_after_seconds` leaves the job running instead."""
+        """Run a transaction as the port specifies; `abandon_after_seconds` leaves the job running instead."""
         if self.server.as_jobs:
             return self._as_job(list(steps), parameters, gather or {}, job_id, timeout_seconds, abandon_after_seconds)
         # The program is the server: it dies with its transaction.
@@ -169,7 +169,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
             if abandon_after_seconds is not None and simulation.now > began_at + abandon_after_seconds:
                 raise WarehouseUnavailable("simulated: no result within the time limit")
         if job.error is not None:
-            # What failed may be asked for again; BigQuery's client takes a name of its own for that.
+            # A failed job may be repeated; BigQuery's client uses a new job id for that.
             self.server.jobs.pop(job_id, None)
             raise job.error
         return self._call("get job", lambda: job.outcome or TransactionOutcome())
@@ -226,9 +226,9 @@ class SimulatedWarehouse(DuckdbWarehouse):
                 if self._faults.happens(self._faults.rates.abort):
                     raise TransactionConflict("simulated: the transaction was aborted")
             server.committed(transaction, names, parameters)
-            server.simulation.note(f"COMMIT {_told(names, parameters)}")
+            server.simulation.note(f"COMMIT {_described(names, parameters)}")
         except RunbookError as error:
-            server.simulation.note(f"rolled back {_told(names, parameters)}: {error}")
+            server.simulation.note(f"rolled back {_described(names, parameters)}: {error}")
             raise
         finally:
             server.open.remove(transaction)
@@ -237,7 +237,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
     def _take(
         self, cursor: duckdb.DuckDBPyConnection, step: Step, parameters: Parameters, transaction: OpenTransaction
     ) -> None:
-        # The one thing in a statement that is not of this world.
+        # The only time in a statement that the simulation does not control.
         sql = step.sql.replace("CURRENT_TIMESTAMP()", "@simulated_now")
         bound = {**parameters, "simulated_now": true_time(self.server.simulation)}
         take(cursor, replace(step, sql=sql), bound)
@@ -251,7 +251,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
     def _columns_of(
         self, connection: duckdb.DuckDBPyConnection, tables: Sequence[TableName]
     ) -> dict[TableName, tuple[Column, ...]]:
-        """As the adapter says it, four times as fast: a catalogue of three tables needs no catalogue's query."""
+        """Gather as the adapter does, but four times as fast: three tables need no query of the catalogue."""
         columns = {}
         for table in tables:
             with suppress(TableNotFound), self.connection() as cursor:
@@ -279,6 +279,6 @@ def _rows_of(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[Row]:
     return rows_of(cursor.execute(f"FROM {quoted(table)}"))
 
 
-def _told(names: Sequence[str], parameters: Parameters) -> str:
+def _described(names: Sequence[str], parameters: Parameters) -> str:
     what = parameters.get("run_id") or parameters.get("moved_by") or ""
     return f"{str(what)[:8]} token={str(parameters.get('token', ''))[-9:]} after {names[-1] if names else 'nothing'}"

@@ -16,7 +16,7 @@ from lib.consolidation.warehouse import Parameters, Row, TransactionOutcome
 from lib.errors import RunbookError
 from proof.scheduler import Process, Simulation
 
-# Of no use on three rows, and half of the time of a statement.
+# These optimizers are useless on three rows and take half the time of a statement.
 _IDLE_OPTIMIZERS = (
     "join_order,statistics_propagation,filter_pullup,common_subexpressions,duplicate_groups,reorder_filter,"
     "build_side_probe_side,late_materialization,top_n,limit_pushdown,compressed_materialization,column_lifetime,"
@@ -43,7 +43,7 @@ class OpenTransaction:
 
     Attributes:
         updated: The tables that it has updated.
-        updated_by_rivals: What was updated by transactions that committed since it began.
+        updated_by_rivals: Tables updated by transactions that have committed since it began.
         merged: The rows that it has read from staging.
     """
 
@@ -54,7 +54,7 @@ class OpenTransaction:
 
 @dataclass(frozen=True)
 class Commit:
-    """A transaction that was committed, with what it was given.
+    """A committed transaction and its parameters.
 
     Attributes:
         steps: The names of its steps.
@@ -67,11 +67,11 @@ class Commit:
 
 
 class WarehouseServer:
-    """The database, its jobs, and its commits in the order in which they happened.
+    """The database, its jobs, and its commits in order.
 
     Attributes:
         as_jobs: Whether a transaction is a job, which does not end with its client.
-        cleaning: Who has listed staging tables and may drop them next.
+        cleaning: The programs that have listed staging tables and may drop them next.
     """
 
     def __init__(self, simulation: Simulation, *, as_jobs: bool) -> None:
@@ -107,17 +107,17 @@ class WarehouseServer:
             self.simulation.changed()
 
     def merged_ids(self) -> Counter[Any]:
-        """How many transactions have merged each row."""
+        """Return how many transactions have merged each row."""
         return Counter(found for commit in self.commits for found in {row["prediction_id"] for row in commit.merged})
 
     def clear(self, dataset: str) -> None:
-        """Leave the next world an empty database."""
+        """Empty the database for the next world."""
         self.database.execute(f'DROP SCHEMA IF EXISTS "{dataset}" CASCADE')
 
 
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
-    """One for all worlds of this process: to open one takes longer than some worlds do."""
+    """Return one database for all worlds of this process, because opening one takes longer than some worlds."""
     database = duckdb.connect(":memory:", config={"threads": 1})
     database.execute("SET GLOBAL TimeZone = 'UTC'")
     database.execute(f"SET GLOBAL disabled_optimizers = '{_IDLE_OPTIMIZERS}'")

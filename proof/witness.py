@@ -1,4 +1,4 @@
-"""What the world saw happen, whatever its programs say."""
+"""What actually happened in the world, independent of what its programs report."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from proof.scheduler import Process
 
 @dataclass(frozen=True)
 class Violation:
-    """Something that must never be.
+    """A broken promise.
 
     Attributes:
         what: A key of `proof.checks.PROMISES`.
-        how: In words.
+        how: How it was broken.
     """
 
     what: str
@@ -29,7 +29,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class HeldLease:
-    """A lease that was handed out."""
+    """A lease that was granted."""
 
     process: Process
     lease: Lease
@@ -44,7 +44,7 @@ class HeldLease:
 
     @property
     def is_believed(self) -> bool:
-        """Whether its holder, asked now, would go on; asking changes nothing."""
+        """Return whether its holder would continue now; changes nothing."""
         if self.process.is_dead or self.lease._is_released:
             return False
         before = self.lease._lost_because
@@ -55,7 +55,7 @@ class HeldLease:
 
 @dataclass(eq=False)
 class OriginalLease:
-    """The same of the original lock, whose holder believes until it has let go."""
+    """The same for the original lock, whose holder believes in it until it releases it."""
 
     process: Process
     lock_key: str
@@ -69,10 +69,10 @@ class OriginalLease:
 
 @dataclass(frozen=True)
 class Staged:
-    """Rows that a worker was told to have been written.
+    """Rows whose writing was acknowledged to a worker.
 
     Attributes:
-        once: Whether they must not be merged a second time: nothing was added to their table.
+        once: Whether they must not be merged twice, because nothing was added to their table.
     """
 
     batch_id: str
@@ -82,11 +82,11 @@ class Staged:
 
 @dataclass
 class Witness:
-    """All that was seen.
+    """All recorded events.
 
     Attributes:
-        fences: The newest token that the fence has stood at, by date.
-        shut_out: The token of the last forced release that was reported as done, by date.
+        fences: The newest token of the fence, by date.
+        shut_out: The token of the last forced release that has returned, by date.
     """
 
     staged: list[Staged] = field(default_factory=list)
@@ -96,12 +96,12 @@ class Witness:
     violations: list[Violation] = field(default_factory=list)
 
     def staged_ids(self, batch_id: str) -> set[Any]:
-        """The rows of a batch that it is known by now were staged."""
+        """Return the rows of a batch that are known to be staged by now."""
         return {row["prediction_id"] for staged in self.staged if staged.batch_id == batch_id for row in staged.rows}
 
 
 class ObservedLock(ConsolidationLock):
-    """Tells of each lease that it hands out, and of each refusal."""
+    """Records each lease that it grants, and each refusal."""
 
     def __init__(
         self, *args: Any, on_lease: Callable[[Lease], None], on_refusal: Callable[[date], None], **options: Any

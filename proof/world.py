@@ -1,4 +1,4 @@
-"""One schedule: a scenario played in the simulated world, and what it broke."""
+"""Run one schedule: a scenario in the simulated world, and the promises it breaks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DONE_WITHIN_SECONDS = 4 * 3600.0
 
 
 class World:
-    """A scenario being played."""
+    """A running scenario."""
 
     def __init__(self, seed: int, variant: Variant = OURS, scenario: Scenario | None = None) -> None:
         self.scenario = scenario or drawn(seed)
@@ -47,7 +47,7 @@ class World:
         self.witness = Witness()
 
     def play(self) -> list[Violation]:
-        """Play it to its end; what it broke, nothing when all is well."""
+        """Run it to its end; return the broken promises."""
         with ExitStack() as stack:
             stack.enter_context(simulated(self.simulation))
             for owner, name, stand_in in self.variant.patches:
@@ -70,7 +70,7 @@ class World:
         self.witness.violations.append(Violation(what, how))
 
     def program(self, name: str) -> Program:
-        """A new process; its clocks are off as the scenario says."""
+        """Start a process, with the clock errors of the scenario."""
         chance, scenario = self.simulation.random, self.scenario
         process = Process(
             name,
@@ -93,7 +93,7 @@ class World:
         return program
 
     def lock_key(self, process: Process, day: date) -> str:
-        """Which lock a program takes for a date: all take the same one."""
+        """Return the lock that a program takes for a date: the same one for all programs."""
         return self.spec.lock_key(day)
 
     def _leased(self, program: Program, lease: Lease) -> None:
@@ -135,7 +135,7 @@ class World:
         self.simulation.start(program.process, name, run, delay_seconds=at)
 
     def _fill(self, program: Program) -> None:
-        """The tables, and the rows that were there before."""
+        """Create the tables, with the rows that existed before."""
         warehouse, spec = program.warehouse, self.spec
         warehouse.create_table(spec.table, COLUMNS)
         warehouse.create_table(spec.fences, FENCE_COLUMNS)

@@ -1,8 +1,8 @@
-"""Batches of staged rows become rows of the main table: once each, whatever fails.
+"""Merge batches of staged rows into the main table, each batch once, whatever fails.
 
-Staging (`staging`, `rows`, `schema`), the fenced transaction (`merge`, `fence`, `ledger`, `consolidator`), and in
-`upkeep` what is left of earlier mistakes. What a service needs is named here, and loaded when it is first used:
-most of what imports this package wants a table's name only.
+The parts: staging (`staging`, `rows`, `schema`), the fenced transaction (`merge`, `fence`, `ledger`, `consolidator`),
+and repair of earlier mistakes (`upkeep`). The names that a service needs are exported here and loaded on first use,
+because most importers need only a table's name.
 """
 
 from importlib import import_module

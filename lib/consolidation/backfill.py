@@ -1,7 +1,7 @@
-"""Many dates of one table, one after another.
+"""Find the batches to consolidate for many dates of one table.
 
-In BigQuery two consolidations of one table conflict, whichever dates they are about. One by one, in one process, they
-never do.
+In BigQuery two consolidations of one table conflict even if their dates differ. Run one after another in one process,
+they do not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lib.consolidation.warehouse import Warehouse
 
 @dataclass(frozen=True, order=True)
 class Waiting:
-    """A batch with rows of a date that wait in staging; with `has_other_dates` it has rows of other dates, too."""
+    """A batch with staged rows of a date; `has_other_dates` if it also has rows of other dates."""
 
     day: date
     batch_id: str
@@ -27,12 +27,18 @@ class Waiting:
 
 
 def waiting_batches(warehouse: Warehouse, spec: TableSpec, dates: Collection[date]) -> list[Waiting]:
-    """The batches that wait in staging with rows of these dates, the earliest date first. Reads only.
+    """Return the batches with staged rows of these dates, earliest date first. Changes nothing.
 
-    A table without a date column is of no date. One whose batch is not clear has a name that is refused as an id.
+    A table without the date column is left out. If a table's batch is ambiguous, the name returned is not a valid
+    batch id, so that consolidating it is refused.
+
+    Args:
+        warehouse: Where to look.
+        spec: The main table.
+        dates: The dates.
 
     Raises:
-        WarehouseUnavailable: It cannot be read, or a consolidation drops tables meanwhile.
+        WarehouseUnavailable: Staging cannot be read, or a consolidation dropped tables meanwhile.
     """
     waiting = {table.name: batch.name for batch in staging_backlog(warehouse, spec) for table in batch.waiting}
     columns = warehouse.columns_of(list(waiting)) if waiting else {}
@@ -42,7 +48,7 @@ def waiting_batches(warehouse: Warehouse, spec: TableSpec, dates: Collection[dat
         for table, day, _ in rows_by_date(warehouse, spec, dated):
             days.setdefault(waiting[table], set()).update({day} if day else ())
     except TableNotFound as error:
-        raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
+        raise WarehouseUnavailable(f"staging changed while it was read: {error}; try again") from error
     return sorted(
         Waiting(day, batch_id, len(found) > 1) for batch_id, found in days.items() for day in found if day in dates
     )

@@ -1,4 +1,4 @@
-"""A batch whose rows have several dates: which dates, and in which of its staging tables."""
+"""A batch whose rows have several dates: the dates in each of its staging tables."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ class DatedBatch:
     """A batch's staging tables, with the dates of their rows.
 
     Attributes:
-        listed: All of them as they were listed.
-        rows: How many rows of each date each has that waits to be merged.
+        batch_id: The batch.
+        listed: All its tables, as listed.
+        rows: Number of rows by date, for each table that is not merged yet.
         runs: The batch's runs in the ledger, newest first.
     """
 
@@ -40,11 +41,17 @@ class DatedBatch:
 
     @property
     def dates(self) -> list[date]:
-        """Of the rows that wait, and of those of their tables that are merged already."""
+        """All dates in the tables that are not merged yet, including dates merged already."""
         return sorted({day for days in self.rows.values() for day in days})
 
     def on(self, warehouse: Warehouse, spec: TableSpec, day: date) -> StagedBatch:
-        """Its tables with rows of the date, held against the ledger as it is now."""
+        """Return the tables with rows of the date, compared with the current ledger.
+
+        Args:
+            warehouse: Where the tables are.
+            spec: The main table.
+            day: The date.
+        """
         known = look_up(warehouse, spec, self.batch_id, day)
         merged = merged_on(known.runs, day)
         holders = [table for table in self.listed if day in self.rows.get(table.name, {})]
@@ -60,7 +67,7 @@ class DatedBatch:
         )
 
     def unchanged(self, days: Collection[date], listed_now: Iterable[StagingTable]) -> list[TableName]:
-        """Those that are merged now that these dates are, and are still as they were: the only ones to be dropped."""
+        """Return the tables that these dates complete and that have not changed: only they may be dropped."""
         versions = {table.name: table.version for table in self.listed if self._is_merged_with(table, days)}
         return [table.name for table in listed_now if versions.get(table.name) == table.version]
 
@@ -70,12 +77,17 @@ class DatedBatch:
 
 
 def look_at_dates(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> DatedBatch:
-    """List the batch's staging tables, and read which dates those have rows of that are not merged. Reads only.
+    """List the batch's staging tables and read the dates in those that are not merged. Changes nothing.
+
+    Args:
+        warehouse: Where to look.
+        spec: The main table.
+        batch_id: The batch.
 
     Raises:
-        UnmarkedStaging: One could be another main table's.
-        SpecMismatch, StagedDataError: A table does not fit the main table, or has rows without a date.
-        SourceVanished: A table is gone since it was listed.
+        UnmarkedStaging: A table may belong to another main table.
+        SpecMismatch, StagedDataError: A table does not match the main table, or has rows without a date.
+        SourceVanished: A table was dropped since it was listed.
     """
     listed = batch_tables(warehouse, spec, batch_id, with_columns=True)
     check_marks(warehouse, spec, batch_id, listed)
@@ -90,7 +102,7 @@ def look_at_dates(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> Dated
     try:
         rows = _rows_by_date(warehouse, spec, batch_id, [table.name for table in waiting])
     except TableNotFound as error:
-        raise SourceVanished(f"a staging table of batch {batch_id} is gone since it was listed: {error}") from error
+        raise SourceVanished(f"a staging table of batch {batch_id} was dropped since it was listed: {error}") from error
     return DatedBatch(batch_id, tuple(listed), rows, runs)
 
 
@@ -105,15 +117,15 @@ def _rows_by_date(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: 
             table, day = spec.table.sibling(row["staging_table"]), row["day"]
             if day is None:
                 raise StagedDataError(
-                    f"staging table {table} of batch {batch_id} has {counted(row['row_count'], 'row')} without "
-                    f"{spec.date_column}, which has their date; nothing was merged and the staging "
-                    "tables are kept; stage the batch again with dates"
+                    f"staging table {table} of batch {batch_id} has {counted(row['row_count'], 'row')} without a date "
+                    f"in {spec.date_column}; nothing was merged and the staging tables are kept; "
+                    "stage the batch again with dates"
                 )
             first, end = spec.dates.limits(day)
             if not first <= row["first"] <= row["last"] < end:
                 raise WarehouseUnavailable(
-                    f"the warehouse and this machine do not agree when {day} begins and ends in {spec.dates.zone}; "
-                    "nothing was merged; bring this machine's time zones up to date (package tzdata)"
+                    f"the warehouse and this machine disagree about when {day} begins and ends in {spec.dates.zone}; "
+                    "nothing was merged; update this machine's time zones (package tzdata)"
                 )
             found[table][day] = row["row_count"]
     return found

@@ -1,4 +1,4 @@
-"""One try to merge a batch: one transaction, what it came to, and the staging tables that it leaves."""
+"""One attempt to merge a batch: the transaction, its result, and the cleanup of staging tables."""
 
 from __future__ import annotations
 
@@ -28,17 +28,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BatchMerge:
-    """Merges what was found staged of a batch."""
+    """Merges the staged tables found for a batch."""
 
     warehouse: Warehouse
     spec: TableSpec
     transaction_timeout_seconds: float
 
     def run(self, found: StagedBatch, lease: Lease | None, *, cleanup: bool) -> ConsolidationResult:
-        """Merge it, with its ledger row, or raise and leave everything as it was.
+        """Merge the batch and write its ledger row, or raise and leave everything as it was.
+
+        Args:
+            found: The tables to merge.
+            lease: The lease on the date; None without the lock.
+            cleanup: Drop the merged tables.
 
         Raises:
-            TransactionConflict, SourceVanished, Overtaken: A rival was faster; look again.
+            TransactionConflict, SourceVanished, Overtaken: A rival was faster; list the tables again and retry.
         """
         if not found.known.has_fence:
             create_ledger(self.warehouse, self.spec)
@@ -54,10 +59,10 @@ class BatchMerge:
         return replace(result, staging_dropped=self._drop_unchanged(found)) if cleanup else result
 
     def already_consolidated(self, found: StagedBatch, *, cleanup: bool) -> ConsolidationResult:
-        """The answer where nothing is left to merge, if the ledger knows the batch.
+        """Return the result for a batch that has nothing left to merge.
 
         Raises:
-            NothingToConsolidate: It does not, for this date.
+            NothingToConsolidate: The ledger has no run of the batch for this date.
         """
         runs = found.known.runs
         if not any(run.day == found.game_date for run in runs):
@@ -75,10 +80,10 @@ class BatchMerge:
     def already_consolidated_dates(
         self, batch: DatedBatch, dates: Collection[date] | None
     ) -> tuple[ConsolidationResult, ...]:
-        """The same for each of these dates that the ledger knows of the batch; None: any date.
+        """Return that result for each of these dates, or for all dates if None, that the ledger has of the batch.
 
         Raises:
-            NothingToConsolidate: It knows none.
+            NothingToConsolidate: The ledger has none of them.
         """
         days = sorted({run.day for run in batch.runs if dates is None or run.day in dates})
         if not days:
@@ -90,7 +95,7 @@ class BatchMerge:
 
     def _transact(self, found: StagedBatch, gathered: GatheredRows, lease: Lease | None) -> TransactionOutcome:
         token = lease.token if lease else 0
-        # Of its own token: an older holder's job, still pending, is for the fence to refuse, not for us to wait for.
+        # The token makes the id unique, so that we do not wait for an older holder's pending job; the fence refuses it.
         job_id = f"consolidation_{found.batch_id}_{found.run_id}_{token}"
         parameters: Parameters = {
             "day": found.game_date,
@@ -145,19 +150,19 @@ class BatchMerge:
         )
 
     def drop_dates(self, batch: DatedBatch, days: Collection[date]) -> int:
-        """Drop the tables that these dates complete: nothing else was left to merge; returns how many."""
+        """Drop the tables that have nothing left to merge after these dates; return how many were dropped."""
         return self._drop(batch.batch_id, partial(batch.unchanged, days))
 
     def _drop_unchanged(self, merged: StagedBatch) -> int:
-        """Drop what was merged, and not what a worker has written again since it was listed."""
+        """Drop the merged tables, except those written again since they were listed."""
         return self._drop(merged.batch_id, merged.unchanged)
 
     def _drop(self, batch_id: str, chosen: Callable[[Sequence[StagingTable]], Sequence[TableName]]) -> int:
-        """The commit stands whatever becomes of the cleanup; the ledger knows these tables."""
+        """A failed cleanup does not affect the commit: the ledger lists these tables as merged."""
         try:
             unchanged = chosen(batch_tables(self.warehouse, self.spec, batch_id))
             self.warehouse.drop(unchanged)
         except WarehouseUnavailable as error:
-            logger.warning("Merged staging tables are still there, the next call drops them: %s", error)
+            logger.warning("Could not drop merged staging tables, the next call drops them: %s", error)
             return 0
         return len(unchanged)

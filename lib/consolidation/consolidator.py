@@ -1,10 +1,10 @@
-"""Consolidating a batch: from its staging tables into the main table, once.
+"""Consolidate a batch: merge its staging tables into the main table, once.
 
-Two defences stand behind "once". The lock keeps two consolidations of a date from
-working at the same time; the fence in the transaction keeps them from harming the
-table if they do: lock lost, lock switched off, lock service down, a paused holder that
-wakes up. Whatever happens, a staging table is dropped only after the transaction that
-merged exactly it was committed.
+Two defences ensure "once". The lock keeps two consolidations of a date from running at
+the same time. The fence in the transaction protects the table if they do run at once:
+the lock was lost or switched off, the lock service is down, or a paused holder wakes up.
+In every case a staging table is dropped only after the transaction that merged exactly
+that table has committed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class _How:
-    """The same, with what holds where nothing is said."""
+    """The options with their defaults."""
 
     cleanup: bool = True
     use_lock: bool = True
@@ -67,10 +67,13 @@ class BatchConsolidator:
     """Merges batches into the main table.
 
     Args:
-        transaction_timeout_seconds: After this a transaction is cancelled and its end
-            awaited, so that its holder does not keep the lock for ever.
-        takes_lock: Asked before each consolidation; while it says no, ``use_lock`` counts
-            for nothing, so that every caller is reached. By default ``CONSOLIDATION_LOCK`` of this process.
+        warehouse: Where the tables are.
+        locks: The lock of each date.
+        spec: The main table.
+        transaction_timeout_seconds: A transaction is cancelled after this time, and its end awaited,
+            so that its holder does not keep the lock indefinitely.
+        takes_lock: Called before each consolidation; while it returns False, ``use_lock`` is ignored,
+            so that one switch covers all callers. By default reads ``CONSOLIDATION_LOCK`` of this process.
     """
 
     __repr__ = brief("_spec.table")
@@ -104,25 +107,26 @@ class BatchConsolidator:
         """Merge the batch's staging tables into the main table, all rows of a date or none.
 
         Args:
-            game_date: The date that all its rows must have. Without it they are merged date by date, as
-                `consolidate_dates` does.
+            batch_id: The batch.
+            game_date: The date of every row. Without it the rows are merged date by date, as in
+                `consolidate_dates`.
             cleanup: Drop the staging tables that were merged.
-            use_lock: Wait for other consolidations of the date. Without it the fence
-                still keeps the table right; rivals then redo each other's work.
-            dry_run: Only tell what would happen. Takes no lock and writes nothing.
-            max_wait_seconds: How long to wait for the lock, and then for rivals; of each date.
+            use_lock: Wait for other consolidations of the date. Without the lock the fence still keeps
+                the table correct, but rivals may repeat each other's work.
+            dry_run: Return what would happen, without taking the lock or writing anything.
+            max_wait_seconds: How long to wait for the lock, and then for rivals, for each date.
 
         Raises:
-            NothingToConsolidate: No staging tables, and the ledger does not know it.
-            StagedDataError: Staged rows do not fit the main table or the date.
-            SpecMismatch: The settings do not fit the main table.
-            SpecChanged: The table is consolidated with another key, date or active column, or supersedes otherwise.
-            UnmarkedStaging: A staging table could be for another main table.
+            NothingToConsolidate: There are no staging tables, and the ledger does not have the batch.
+            StagedDataError: Staged rows do not match the main table or the date.
+            SpecMismatch: The table's settings do not match the main table.
+            SpecChanged: Earlier consolidations used another key, date or active column, or another `supersedes`.
+            UnmarkedStaging: A staging table may belong to another main table.
             LockAcquisitionError: Another consolidation holds the lock.
-            StaleToken: Another has taken over; nothing was written.
-            LeaseLost: Nothing was written, unless the lease was lost after the commit: the
-                next call then says that the batch is already consolidated.
-            ValidationFailed: The check after the MERGE failed; all was rolled back.
+            StaleToken: Another holder has taken over; nothing was written.
+            LeaseLost: The lease was lost; nothing was written, unless it was lost after the commit. The next
+                call then returns that the batch is already consolidated.
+            ValidationFailed: The check after the MERGE failed; everything was rolled back.
             ConsolidationConflict: Rivals kept winning.
         """
         if game_date is None:
@@ -133,18 +137,19 @@ class BatchConsolidator:
     def consolidate_dates(
         self, *, batch_id: str, dates: Collection[date] | None = None, **options: Unpack[Options]
     ) -> BatchResult:
-        """Merge a batch whose rows may have several dates: each date in its own transaction, with its own ledger row.
+        """Merge a batch whose rows may have several dates, each date in its own transaction with its own ledger row.
 
-        A call that breaks off between two dates leaves the first one merged; the next call merges the rest. A staging
-        table is dropped when all its dates are merged.
+        If a call stops between two dates, the first one stays merged and the next call merges the rest. A staging
+        table is dropped once all its dates are merged.
 
         Args:
-            dates: Only these of its dates; None: all.
-            options: As of `consolidate_batch`.
+            batch_id: The batch.
+            dates: Merge only these dates; None means all.
+            options: As for `consolidate_batch`.
 
         Raises:
-            StagedDataError: Rows do not fit the main table, or have no date; nothing was merged.
-            RunbookError: As `consolidate_batch` raises it; the dates before the one that failed are merged.
+            StagedDataError: Rows do not match the main table, or have no date; nothing was merged.
+            RunbookError: As raised by `consolidate_batch`; the dates before the one that failed are merged.
         """
         started, how = perf_counter(), _How(**options)
         look = partial(self._look_at_dates, checked_batch_id(batch_id))
@@ -159,7 +164,7 @@ class BatchConsolidator:
         at_hand = [batch]
 
         def look() -> StagedBatch:
-            """Again only after a rival has won."""
+            """Read the tables again only after a rival has won."""
             now = at_hand.pop() if at_hand else self._look_at_dates(batch.batch_id)
             return self._of_this_spec(now.on(self._warehouse, self._spec, day))
 
@@ -200,7 +205,7 @@ class BatchConsolidator:
         self, found: StagedBatch, how: _How, before_waiting: Callable[[], None]
     ) -> AbstractContextManager[Lease | None]:
         if not how.use_lock or not self._takes_lock():
-            why = "it is switched off" if how.use_lock else "as asked"
+            why = "it is switched off" if how.use_lock else "as requested"
             logger.warning("Consolidating batch=%s without the lock, %s; the fence guards it", found.batch_id, why)
             return nullcontext()
         return self._locks.acquire(
@@ -213,9 +218,9 @@ class BatchConsolidator:
     def _consolidate(
         self, found: StagedBatch, look: Callable[[], StagedBatch], lease: Lease | None, how: _How, session: ExitStack
     ) -> ConsolidationResult:
-        """Merge it in the session in which it was found; each further attempt in one of its own."""
-        # What was found before the lock is as good as what would be found now, unless a rival was waited for;
-        # should one have come between all the same, the transaction refuses.
+        """Merge in the session in which the tables were found; each retry opens a new session."""
+        # Unless we waited for a rival, the tables found before the lock are still current;
+        # if a rival did come in between, the transaction refuses.
         at_hand = [] if lease is not None and lease.had_to_wait else [found]
         patience_seconds = self._patience(how)
 
@@ -230,8 +235,8 @@ class BatchConsolidator:
             result, attempts = until_no_conflict(attempt, patience_seconds=patience_seconds, retried=_LOST_TO_A_RIVAL)
         except _LOST_TO_A_RIVAL as error:
             raise ConsolidationConflict(
-                f"batch {found.batch_id} was not consolidated: rival consolidations won for "
-                f"{patience_seconds:.0f}s; its staging tables are kept, try again ({error})"
+                f"batch {found.batch_id} was not consolidated: rival consolidations kept winning for "
+                f"{patience_seconds:.0f}s; its staging tables are kept; try again ({error})"
             ) from error
         return replace(result, attempts=attempts if result.run_id else 0)
 

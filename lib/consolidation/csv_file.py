@@ -1,6 +1,6 @@
-"""A CSV file that has one reading: commas, and quotes that enclose a value and stand twice inside it.
+"""Read a CSV file that has only one reading: commas, and quotes that enclose a value and are doubled inside it.
 
-There is one parser, Python's own in strict mode; a second one could read the same file differently.
+The only parser is Python's own in strict mode; a second one could read the same file differently.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from lib.consolidation.placed_rows import LINE, PlacedRows, Places, check_each_o
 from lib.words.nouns import counted
 
 _LONGEST_VALUE = 2**31 - 1
-# More of them at once are slower: Python's garbage collector keeps looking through their values.
+# Larger chunks are slower, because Python's garbage collector keeps scanning their values.
 _ROWS_AT_ONCE = 1000
-_NEVER_CLOSED = "a quote is opened and never closed; a quote is missing, or the file was cut"
+_NEVER_CLOSED = "a quote is opened and never closed; a quote is missing, or the file is truncated"
 _AFTER_A_QUOTE = (
-    "text after a closing quote (on line {line}); enclose the whole value, and write a quote inside it twice, "
-    "not with a backslash"
+    "text after a closing quote (on line {line}); enclose the whole value, and double each quote inside it "
+    "instead of using a backslash"
 )
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _ENCLOSED = re.compile(r'("[^"]*"|[^",]*)(,("[^"]*"|[^",]*))*')
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
-# The line of the file on which a record begins, its values, and the text of its lines; empty without a quote.
+# The line on which a record begins, its values, and the text of its lines; the text is empty if it has no quote.
 _Record = tuple[int, list[str], tuple[str, ...]]
 
 
@@ -37,15 +37,15 @@ def read_csv(path: Path) -> PlacedRows:
     """Read every value as text: an id of digits keeps its leading zeros, and a name may be NA.
 
     Returns:
-        One row for each record after the header; its place is the line on which it begins.
+        One row for each record after the header; its place is the line on which the record begins.
 
     Raises:
-        StagedDataError: A line is not CSV, has more or fewer values than the header, or has two readings, or a column
-            is there twice.
+        StagedDataError: A line is not CSV, has more or fewer values than the header or has two readings, or a column
+            name appears twice.
     """
     import pyarrow
 
-    # The limit is the process's. Restoring it could break a file that another thread is reading.
+    # The limit applies to the whole process. Restoring it could break a file that another thread is reading.
     csv.field_size_limit(_LONGEST_VALUE)
     _check_separator(path)
     lines: list[int] = []
@@ -70,18 +70,18 @@ def _opened(path: Path) -> TextIO:
 
 
 def _check_separator(path: Path) -> None:
-    """Look at the first line alone: quotes around other separators would be refused with a less helpful message."""
+    """Check the first line for another separator; later checks would refuse it with a less helpful message."""
     with _opened(path) as file:
         first = next(filter(str.strip, file), "").strip("\r\n")
     if first.lower().startswith("sep=") and len(first) <= len("sep=;"):
-        raise StagedDataError(f"{path}: the first line is Excel's {first!r}; remove it, and separate values by commas")
+        raise StagedDataError(f"{path}: the first line is Excel's {first!r}; remove it and separate values by commas")
     for separator, name in _OTHER_SEPARATORS.items():
         if separator in first and "," not in first:
             raise StagedDataError(f"{path}: values are separated by {name}; save the file with commas")
 
 
 def _with_one_reading(path: Path, file: TextIO) -> Iterator[_Record]:
-    """The header and the rows, once each is known to have one reading; the last check follows the last row."""
+    """Yield the header and the rows, each checked to have one reading; the last check follows the last row."""
     width = 0
     has_escapes = False
     for record in _records(path, file):
@@ -96,7 +96,7 @@ def _with_one_reading(path: Path, file: TextIO) -> Iterator[_Record]:
 
 
 def _records(path: Path, file: TextIO, **dialect: Any) -> Iterator[_Record]:
-    """The records of a file, without blank lines."""
+    """Yield the records of a file, without blank lines."""
     text: list[str] = []
     is_at_end = False
 
@@ -124,16 +124,16 @@ def _records(path: Path, file: TextIO, **dialect: Any) -> Iterator[_Record]:
 
 
 def _check(path: Path, record: _Record, width: int) -> None:
-    """Raise for a record that the parser takes, and that is not a row or may be several."""
+    """Raise for a record that the parser accepts but that is not one row, or may be several."""
     line, values, text = record
     if _has_stray_quote("".join(text)):
-        problem = "a quote inside a value that does not begin with one; enclose the value, and write that quote twice"
+        problem = "a quote inside a value that does not begin with one; enclose the value, and double that quote"
     elif len(values) != width:
-        problem = f"{counted(len(values), 'value')}, and the header has {width}"
+        problem = f"{counted(len(values), 'value')}, but the header has {width}"
     elif len(text) > 1 and all(part.count(",") == width - 1 for part in text if part.strip()):
         problem = (
-            f"a quote that is closed on line {line + len(text) - 1}, and each of these lines is a whole row without "
-            "it: one row or several; add the missing quote, or remove the line breaks from the value"
+            f"a quote is closed on line {line + len(text) - 1}, but without it each of these lines is a complete row, "
+            "so this is one row or several; add the missing quote, or remove the line breaks from the value"
         )
     else:
         return
@@ -141,16 +141,16 @@ def _check(path: Path, record: _Record, width: int) -> None:
 
 
 def _has_stray_quote(text: str) -> bool:
-    """Whether a quote opens where no value begins.
+    """Return whether a quote opens where no value begins.
 
-    Every second piece between quotes is outside of them; before a quote it ends with a comma, or is empty at the
-    record's start and between the two quotes that stand for one.
+    Every second piece between quotes is outside them. Before a quote, such a piece ends with a comma, or is empty at
+    the start of the record and inside a doubled quote.
     """
     return any(before and before[-1] != "," for before in text.split('"')[:-1:2])
 
 
 def _refuse_escaped_reading(path: Path, width: int) -> None:
-    """Raise if the whole file is also valid, and reads differently, with quotes escaped by backslashes."""
+    """Raise if the whole file is also valid with backslash-escaped quotes, but reads differently."""
     line = 0
     with _opened(path) as file, _opened(path) as again:
         escaped = _records(path, again, escapechar="\\", doublequote=False)
@@ -164,11 +164,11 @@ def _refuse_escaped_reading(path: Path, width: int) -> None:
             return
     if line:
         raise StagedDataError(
-            f"{path}: line {line}: a backslash before a quote has two readings; write a quote inside a value twice, "
-            "and no backslash at its end"
+            f"{path}: line {line}: a backslash before a quote is ambiguous; double each quote inside a value, "
+            "and do not end a value with a backslash"
         )
 
 
 def _encloses_with_escapes(text: str) -> bool:
-    """Whether quotes that no backslash escapes only enclose values; without doubled quotes the parser is not strict."""
+    """Return whether unescaped quotes only enclose values; without doubled quotes the parser is not strict."""
     return _ENCLOSED.fullmatch(_ESCAPED.sub("_", text).rstrip("\r\n")) is not None

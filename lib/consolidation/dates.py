@@ -1,8 +1,8 @@
 """The date of a row: the day of the value in its date column, as GoogleSQL compares and groups it.
 
-BigQuery skips partitions only where the column itself is compared with constants. So a day of moments is a range whose
-ends are computed here, where daylight saving is right: a day may have 23 or 25 hours. A function of the column only
-names the day of rows that were selected so.
+BigQuery skips partitions only if the column itself is compared with constants. So a day of timestamps is a range
+whose ends are computed here, with daylight saving: a day may have 23 or 25 hours. A function of the column only
+names the day of rows selected that way.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class DateColumn:
 
     Attributes:
         name: A plain identifier.
-        type: With `TIMESTAMP` the date is the day in the time zone, with `DATETIME` the value's own day.
-        timezone: Of `TIMESTAMP` only; empty: UTC.
+        type: For `TIMESTAMP` the date is the day in the time zone, for `DATETIME` the value's own day.
+        timezone: Used for `TIMESTAMP` only; empty means UTC.
     """
 
     name: str
@@ -47,35 +47,41 @@ class DateColumn:
 
     @property
     def zone(self) -> str:
-        """In which a moment is of a date."""
+        """The time zone that decides a timestamp's date."""
         return self.timezone or "UTC"
 
     def of_day(self, alias: str = "", name: str = "day") -> str:
-        """Whether a row is of the date; never TRUE of NULL. Parameters: `bound` of this name."""
+        """Return GoogleSQL for whether a row has the date; never TRUE for NULL. Parameters: `bound` of this name."""
         column = self._column(alias)
         return f"{column} = @{name}" if self.is_date else self._within(column, name, name)
 
     def not_of_day(self, alias: str = "", name: str = "day") -> str:
-        """Whether a row is of another date, or of none. Parameters: `bound` of this name."""
+        """Return GoogleSQL for whether a row has another date, or none. Parameters: `bound` of this name."""
         if self.is_date:
             return f"{self._column(alias)} IS DISTINCT FROM @{name}"
         return f"({self.of_day(alias, name)}) IS NOT TRUE"
 
     def between(self, first: str, last: str, alias: str = "") -> str:
-        """Whether a row is of a date from the first to the last. Parameters: `bound` of both names."""
+        """Return GoogleSQL for whether a row's date is in the inclusive range. Parameters: `bound` of both names.
+
+        Args:
+            first: Name of the parameter of the first date.
+            last: Name of the parameter of the last date.
+            alias: The table's alias; may be empty.
+        """
         column = self._column(alias)
         return f"{column} BETWEEN @{first} AND @{last}" if self.is_date else self._within(column, first, last)
 
     def day(self, alias: str = "") -> str:
-        """The date of a row, to be selected and grouped by; in a filter it would skip no partition."""
+        """Return GoogleSQL for a row's date, to select and group by; as a filter it would not skip partitions."""
         return self._day_of(self._column(alias))
 
     def cast_day(self, alias: str) -> str:
-        """The date of a staged row, whose column may be of another type."""
+        """Return GoogleSQL for the date of a staged row, whose column may have another type."""
         return self._day_of(f"CAST({self._column(alias)} AS {self.type})")
 
     def bound(self, **days: date) -> Bounds:
-        """The parameters of dates, by the name of each."""
+        """Return the query parameters for these dates, by name."""
         if self.is_date:
             return dict(days)
         bounds: Bounds = {}
@@ -84,7 +90,7 @@ class DateColumn:
         return bounds
 
     def bound_sql(self, name: str = "day") -> dict[str, str]:
-        """GoogleSQL for what `bound` computes of a date, by the parameter; nothing for a DATE."""
+        """Return GoogleSQL for each parameter that `bound` computes from a date; empty for a DATE column."""
         if self.is_date:
             return {}
         first, after = f"@{name}", f"DATE_ADD(@{name}, INTERVAL 1 DAY)"
@@ -92,27 +98,27 @@ class DateColumn:
         return {f"{name}_start": f"{self.type}({first}{zone})", f"{name}_end": f"{self.type}({after}{zone})"}
 
     def day_of(self, value: date | datetime) -> date:
-        """The date of a value of the column's type."""
+        """Return the date of a value of the column's type."""
         if not isinstance(value, datetime):
             return value
         return (value.astimezone(zone(self.zone)) if self.type == "TIMESTAMP" else value).date()
 
     def since_written(self, day: date) -> str:
-        """Whether a row is of the date or a later one, with the value written out: for people, never run."""
+        """Return a condition for rows of the date or later, with its value written out; for display only."""
         return f"{self.name} >= {_written(self.limits(day)[0])}"
 
     def of_day_written(self, day: date) -> str:
-        """Whether a row is of the date, likewise."""
+        """Return a condition for rows of the date, with its values written out; for display only."""
         first, after = map(_written, self.limits(day))
         return f"{self.name} = {first}" if self.is_date else f"{self.name} >= {first} AND {self.name} < {after}"
 
     @property
     def partition(self) -> str:
-        """What a table is to be partitioned by, in GoogleSQL."""
+        """GoogleSQL that a table should be partitioned by."""
         return self.name if self.is_date else f"{self.type}_TRUNC({self.name}, DAY)"
 
     def limits(self, day: date) -> tuple[date | datetime, date | datetime]:
-        """The first value of the date, and the first after it: dates, aware moments (UTC) or naive datetimes."""
+        """Return the first value of the date and the first after it: dates, aware datetimes (UTC) or naive ones."""
         return self._start(day), self._start(day + _ONE_DAY) if day < date.max else self._last_of_all
 
     def _start(self, day: date) -> date | datetime:

@@ -1,8 +1,8 @@
-"""What can go wrong with staging, consolidating and repairing.
+"""Errors of staging, consolidation and repair.
 
-Inside the library a transaction that did not commit is told apart by
-`TransactionConflict` (a rival won; run it again), `RequirementFailed` (one of its
-own conditions was false) and `SourceVanished` (a table it reads is gone).
+Three internal errors say why a transaction did not commit: `TransactionConflict` (a
+rival won; run it again), `RequirementFailed` (one of its conditions was false) and
+`SourceVanished` (a table that it reads was dropped).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from lib.errors import CouldNotLook, Finding, RunbookError, Unavailable, UserErr
 
 
 class InvalidIdentifier(UserError):
-    """A batch, worker or table name that is not a plain identifier; it is refused before it meets SQL."""
+    """A batch, worker or table name is not a plain identifier; it is refused before it reaches SQL."""
 
 
 class StagedDataError(UserError):
-    """The rows do not fit the main table; names column and row."""
+    """The rows do not match the main table; the message names column and row."""
 
 
 class TableNotFound(UserError, CouldNotLook):
@@ -25,22 +25,23 @@ class TableNotFound(UserError, CouldNotLook):
 
 
 class SpecMismatch(UserError, CouldNotLook):
-    """The table's settings name columns that it lacks, or that are of another type.
+    """The table's settings name columns that it lacks or that have another type.
 
     Attributes:
-        faults: What does not fit, a line for each.
+        table: The table.
+        faults: A line for each mismatch.
     """
 
-    remedy = "Correct the settings of the table, `table:` in the environment's file"
+    remedy = "Correct the table's settings, `table:` in the environment's file"
 
     def __init__(self, table: object, faults: Sequence[str]) -> None:
         self.table = table
         self.faults = tuple(faults)
-        super().__init__(f"the settings of {table} do not fit the table: {'; '.join(faults)}")
+        super().__init__(f"the settings of {table} do not match the table: {'; '.join(faults)}")
 
 
 class UnfitAnswer(UserError, CouldNotLook):
-    """The environment's own query does not return what it should."""
+    """The environment's own query returned an unusable result."""
 
     remedy = "Correct `due:` in the environment's file"
 
@@ -50,7 +51,7 @@ class SpecChanged(UserError):
 
 
 class UnmarkedStaging(UserError, CouldNotLook):
-    """A staging table does not record its main table, and the dataset has several."""
+    """A staging table does not record its main table, and the dataset has several main tables."""
 
 
 class NothingToConsolidate(UserError):
@@ -58,22 +59,22 @@ class NothingToConsolidate(UserError):
 
 
 class ValidationFailed(Finding):
-    """A check inside the consolidation failed; it was rolled back, staging is kept."""
+    """A check inside the consolidation failed; it was rolled back, and staging is kept."""
 
 
 class RepairRefused(Finding):
-    """The rows found now are not those that the repair was planned for."""
+    """The rows differ from those that the repair was planned for."""
 
 
 class WarehouseUnavailable(Unavailable):
-    """The warehouse could not be reached or answered with a fault."""
+    """The warehouse could not be reached or returned an error."""
 
 
 class QueryOverLimit(WarehouseUnavailable):
     """The query would read more than the environment allows; it was not run.
 
     Attributes:
-        allowed_share: How much of what it would read is allowed, 0 to 1.
+        allowed_share: The allowed share of the bytes that it would read, 0 to 1.
     """
 
     def __init__(self, message: str, allowed_share: float) -> None:
@@ -82,7 +83,7 @@ class QueryOverLimit(WarehouseUnavailable):
 
 
 class DatasetNotFound(WarehouseUnavailable):
-    """The dataset does not exist, or is in another location; that a table is missing does not follow."""
+    """The dataset does not exist or is in another location; this does not imply that a table is missing."""
 
 
 class RowsStillStreaming(Unavailable):
@@ -90,11 +91,11 @@ class RowsStillStreaming(Unavailable):
 
 
 class ConsolidationConflict(Unavailable):
-    """Rival transactions kept winning until the time allowed was over."""
+    """Rival transactions kept winning until the allowed time ran out."""
 
 
 class StaleToken(RunbookError):
-    """The fence has a newer token: this holder was superseded and wrote nothing."""
+    """The fence has a newer token: another holder took over, and nothing was written."""
 
 
 class TransactionConflict(RunbookError):
@@ -114,4 +115,4 @@ class RequirementFailed(RunbookError):
 
 
 class SourceVanished(RunbookError):
-    """A table to read was dropped by someone else."""
+    """A table that the transaction reads was dropped by another process."""

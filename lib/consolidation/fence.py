@@ -1,9 +1,9 @@
 """The fence: the warehouse's own memory of the newest token of each date of a table.
 
-A lease can be lost while its holder writes; the fence is what makes that harmless.
-Every write to a date moves the date's fence row inside the same transaction:
-two transactions that move one row conflict, and one is rolled back; a token older than
-the row's is refused. See https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html
+A lease can be lost while its holder writes; the fence makes that harmless. Every write to a
+date moves the date's fence row inside the same transaction. Two transactions that move one
+row conflict, and one is rolled back; a token older than the row's is refused.
+See https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html
 and https://cloud.google.com/bigquery/docs/transactions (only an UPDATE makes BigQuery
 cancel the rival; reading the row would not).
 
@@ -11,14 +11,14 @@ Two insertions of one missing row may race and both survive, here as in BigQuery
 UPDATE touches every row of the date, a newer token in any of them refuses, and the
 maximum counts.
 
-Nothing that is configured may decide which row that is: two consolidations of one table
-and date with a fence row each would both insert all their rows. The row's key is the date
-and nothing else, there is one fence table for a main table, and every row records
-`TableSpec.identity`: a spec that names another date column would mean other rows by
-"the date", so it is refused. Each row records it, so that a change of the spec updates
-every row and conflicts with every transaction under way. A row is inserted and committed
-before the transaction that needs it begins, and only where no row has another spec. So of two
-first consolidations with different specs, the one that begins later sees the other's row.
+No setting may decide which row is used: two consolidations of one table and date with a
+fence row each would both insert all their rows. So the row's key is the date alone, a main
+table has one fence table, and every row records `TableSpec.identity`: a spec with another
+date column would mean other rows by "the date", so it is refused. Because each row records
+it, a change of the spec updates every row and conflicts with every transaction under way.
+A row is inserted and committed before the transaction that needs it begins, and only if no
+row has another spec. So of two first consolidations with different specs, the one that
+begins later sees the other's row.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from lib.consolidation.warehouse import Column, Execute, Parameters, Step, Trans
 from lib.locking.lease import Lease
 from lib.locking.lock import ConsolidationLock
 
-# What a consolidation counts before its MERGE stands in the row that it moves, and need not be counted apart.
+# A consolidation stores its counts before the MERGE in the row that it moves, which saves a separate query.
 COUNTED_BEFORE = ("staged_rows", "rows_before", "duplicates_before", "excess_before")
 FENCE_COLUMNS = (
     Column("day", "DATE"),
@@ -60,7 +60,7 @@ _CHANGE_SECONDS = 60.0
 
 
 class Record(Protocol):
-    """What the audit trail keeps of a change: a step that files it, in the transaction that makes the change."""
+    """A change's audit entry: a step that files it in the transaction that makes the change."""
 
     @property
     def parameters(self) -> Parameters: ...
@@ -70,13 +70,15 @@ class Record(Protocol):
 def move_fence(
     spec: TableSpec, *, has_lease: bool, requirements: Mapping[str, str] | None = None, counted: str = ""
 ) -> Execute:
-    """Move the fence, or refuse. Parameters: day, spec, moved_by and, with a lease, token.
+    """Return the step that moves the fence, or refuses. Parameters: day, spec, moved_by and, with a lease, token.
 
     Without a lease the token is one more than the newest, read in the transaction.
 
     Args:
-        requirements: Further conditions, by the code of their refusal; they may use what is counted.
-        counted: A SELECT of one row, called ``counted`` in the conditions, with the columns `COUNTED_BEFORE`.
+        spec: The main table.
+        has_lease: Whether a lease supplies the token.
+        requirements: Further conditions, by the code of their refusal; they may use the counts.
+        counted: A SELECT of one row with the columns `COUNTED_BEFORE`; conditions refer to it as ``counted``.
     """
     fences = spec.fences.sql
     newest = f"(SELECT MAX(newest.token) + 1 FROM {fences} AS newest WHERE newest.day = @day)"
@@ -101,13 +103,13 @@ def move_fence(
 
 
 def fence_row(spec: TableSpec) -> str:
-    """A SELECT of what the date's fence stands at: one row, though raced insertions may have left several."""
+    """Return a SELECT of the date's current fence: one row, even if racing insertions left several."""
     newest = ", ".join(f"MAX(fence.{name}) AS {name}" for name in ("token", *COUNTED_BEFORE))
     return f"SELECT {newest} FROM {spec.fences.sql} AS fence WHERE fence.day = @day"
 
 
 def recorded_specs(warehouse: Warehouse, spec: TableSpec) -> list[str]:
-    """The specs that the fence table records; none before the table's first consolidation."""
+    """Return the specs recorded in the fence table; empty before the table's first consolidation."""
     try:
         rows = warehouse.query(f"SELECT DISTINCT spec FROM {spec.fences.sql} ORDER BY spec")
     except TableNotFound:
@@ -116,23 +118,29 @@ def recorded_specs(warehouse: Warehouse, spec: TableSpec) -> list[str]:
 
 
 def spec_changed(warehouse: Warehouse, spec: TableSpec) -> SpecChanged:
-    """The refusal of a spec that is not the one recorded."""
+    """Return the error for a spec that differs from the recorded one."""
     recorded = " and ".join(f"[{found}]" for found in recorded_specs(warehouse, spec)) or "another spec"
     return SpecChanged(
-        f"{spec.table} is consolidated with {recorded}, and not with [{spec.identity}]; nothing was written, as two "
-        "consolidations that differ in this would not notice each other; correct the table's settings, or see "
-        "what a change of the recorded spec would do: runbook fence spec --env ENVIRONMENT"
+        f"{spec.table} is consolidated with {recorded}, not with [{spec.identity}]; nothing was written, because two "
+        "consolidations that differ in this would not detect each other; correct the table's settings, or preview "
+        "a change of the recorded spec: runbook fence spec --env ENVIRONMENT"
     )
 
 
 def ensure_fence(warehouse: Warehouse, spec: TableSpec, game_date: date) -> None:
-    """Insert the date's fence row if it is missing, and no row has another spec."""
+    """Insert the date's fence row if it is missing and no row has another spec.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        game_date: The date.
+    """
     warehouse.create_table(spec.fences, FENCE_COLUMNS)
     warehouse.transact([insert_fence(spec)], {"day": game_date, "spec": spec.identity})
 
 
 def insert_fence(spec: TableSpec) -> Execute:
-    """To be committed before the transaction that needs the row. Parameters: day, spec."""
+    """Return the step that inserts the row; commit it before the transaction that needs it. Parameters: day, spec."""
     fences = spec.fences.sql
     return Execute(
         "insert fence",
@@ -143,13 +151,19 @@ def insert_fence(spec: TableSpec) -> Execute:
 
 
 def change_spec(warehouse: Warehouse, spec: TableSpec, recorded: Sequence[str], record: Record) -> None:
-    """Record this spec in place of those, with the action's record, in one transaction.
+    """Replace the recorded specs with this one and file the audit entry, in one transaction.
 
-    It updates every row, so it conflicts with each consolidation that is under way. Before it, the tables beside the
-    main one get the columns that consolidations with this spec write.
+    It updates every row, so it conflicts with each consolidation under way. Before that, the ledger and the table of
+    superseded rows get the columns that consolidations with this spec write.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The new spec.
+        recorded: The specs to replace, as read by `recorded_specs`.
+        record: The audit entry.
 
     Raises:
-        SpecChanged: Others are recorded by now; nothing was changed.
+        SpecChanged: Other specs have been recorded meanwhile; nothing was changed.
     """
     make_room_for_superseded(warehouse, spec)
     fences = spec.fences.sql
@@ -176,13 +190,23 @@ def transact_fenced(
     parameters: Parameters,
     record: Record | None = None,
 ) -> None:
-    """Change a date's rows by hand: under its lock, past the fence, and on record, or not at all.
+    """Run an operator's change of a date's rows in one transaction: under the lock, fenced and audited.
+
+    Args:
+        warehouse: Where the tables are.
+        locks: The lock of each date.
+        spec: The main table.
+        game_date: The date.
+        purpose: A word for the change; names the lock's batch and appears in messages.
+        steps: What to do, after the fence has moved.
+        parameters: Bound in every step, together with those of the fence.
+        record: The audit entry.
 
     Raises:
         RepairRefused: A requirement of the steps was false; nothing was changed.
         SpecChanged: The table is consolidated with another spec; nothing was changed.
         StaleToken: The lock was lost; nothing was changed.
-        LeaseLost: The lock was lost; after the commit, should that be on record.
+        LeaseLost: The lock was lost; if an audit entry was filed, this was after the commit.
         LockAcquisitionError: Another holds the lock.
     """
     ensure_fence(warehouse, spec, game_date)
@@ -208,8 +232,8 @@ def transact_fenced(
             if error.code == STALE_TOKEN:
                 raise StaleToken(f"the lock of {game_date} was lost; nothing was changed") from error
             raise RepairRefused(
-                f"the {purpose} of {game_date} was refused and nothing was changed: the rows are not those "
-                f"it was planned for ({error.code.replace('_', ' ')}); look again and make a new plan"
+                f"the {purpose} of {game_date} was refused and nothing was changed: the rows have changed since "
+                f"it was planned ({error.code.replace('_', ' ')}); make a new plan"
             ) from error
 
 
@@ -221,11 +245,11 @@ def _transact_held(
 
 
 class WarehouseFence:
-    """Moves the fence without writing anything else: after a forced release.
+    """Moves the fence after a forced release, without writing anything else.
 
     Args:
-        warehouse: Called when the fence is moved; most users of a lock never do that.
-        spec: The table that the fence stands beside.
+        warehouse: Returns the warehouse; called only when the fence is moved, which most locks never do.
+        spec: The main table.
     """
 
     def __init__(self, warehouse: Callable[[], Warehouse], spec: TableSpec) -> None:
@@ -233,14 +257,14 @@ class WarehouseFence:
         self._spec = spec
 
     def advance(self, game_date: date, token: int) -> None:
-        """Refuse every token of the date that is older than this one from now on.
+        """From now on, refuse every token of the date that is older than this one.
 
         Raises:
             SpecChanged: The date has no fence row, and the table is consolidated with another spec.
         """
         warehouse, fences = self._warehouse(), self._spec.fences.sql
         ensure_fence(warehouse, self._spec, game_date)
-        # A statement by itself, so that BigQuery lets it wait for a transaction under way and cancels neither.
+        # As a single statement it waits for a transaction under way; BigQuery then cancels neither.
         move = Execute(
             "fence",
             f"UPDATE {fences} SET moved_by = IF(token < @token, 'forced release', moved_by), "

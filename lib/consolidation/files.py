@@ -1,4 +1,4 @@
-"""A user's own file of rows, CSV, Parquet or JSON lines: values are read as they are, or refused."""
+"""Read a user's file of rows (CSV, Parquet or JSON lines): each value is read exactly, or refused."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from lib.consolidation.placed_rows import LINE, PlacedMappings, PlacedRows, Plac
 
 
 def read_rows(path: Path) -> PlacedRows | PlacedMappings:
-    """Read a file's rows as they are; types are checked when the rows are staged.
+    """Read a file's rows unchanged; types are checked when the rows are staged.
 
     Returns:
-        The columns of a CSV or Parquet file; of JSON lines, a mapping for each row, because rows of one file may have
-        different fields. In a text file a row's place is its line.
+        The columns of a CSV or Parquet file. For JSON lines, a mapping for each row, because the rows of one file may
+        have different fields. In a text file a row's place is its line.
 
     Raises:
-        StagedDataError: The file is not one of these kinds, cannot be read, can be read in two ways, or is empty.
+        StagedDataError: The file has another format, cannot be read, is ambiguous, or is empty.
     """
     readers: dict[str, Callable[[Path], PlacedRows | PlacedMappings]]
     readers = {".csv": read_csv, ".parquet": read_parquet, ".jsonl": _read_json_lines, ".ndjson": _read_json_lines}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise StagedDataError(f"{path}: unknown kind of file; use {', '.join(readers)}")
+        raise StagedDataError(f"{path}: unknown file type; use {', '.join(readers)}")
     with _readable(path):
         rows = reader(path)
     if not len(rows):
@@ -48,10 +48,10 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _line_of_no_text(path: Path) -> int:
-    """Count in Latin-1, which reads any byte and ends its lines where UTF-8 does."""
+    """Return the first line that is not UTF-8. Lines are counted in Latin-1, which can read any byte."""
     number = 1
     with path.open(encoding="latin-1") as lines:
-        for number, line in enumerate(lines, start=1):  # noqa: B007 - the last line, if no line alone is at fault
+        for number, line in enumerate(lines, start=1):  # noqa: B007 - the last line, if each line alone is valid
             try:
                 line.encode("latin-1").decode()
             except UnicodeDecodeError:
@@ -65,10 +65,10 @@ def _read_json_lines(path: Path) -> PlacedMappings:
 
 
 def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a file of JSON lines, each with the number of its line.
+    """Yield the objects of a file of JSON lines, each with its line number.
 
     Raises:
-        StagedDataError: The file cannot be read, or a line is not a JSON object; names it.
+        StagedDataError: The file cannot be read, or a line is not a JSON object; names the line.
     """
     with _readable(path), path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
@@ -84,23 +84,23 @@ def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _problem(error: Exception) -> str:
-    """One line without the line number of JSON's reader, which counts in the line that it was given."""
-    told = f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-    return " ".join(told.split())[:200]
+    """Return the problem in one line, without the parser's line number, which is always 1 here."""
+    problem = f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+    return " ".join(problem.split())[:200]
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise ValueError("a name stands in it twice")
+        raise ValueError("a name appears twice")
     for name in fields:
         name.encode()  # refuses half of a surrogate pair
     return fields
 
 
 def _finite(number: str) -> float:
-    """Refuse a number too large for a float: JSON's reader makes it infinity, which means "no value" here."""
+    """Refuse a number too large for a float: the JSON parser makes it infinity, which means "no value" here."""
     value = float(number)
     if math.isinf(value):
-        raise ValueError(f"{number:.80} is too large a number")
+        raise ValueError(f"{number:.80} is too large")
     return value

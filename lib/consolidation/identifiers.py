@@ -1,4 +1,4 @@
-"""Names that reach SQL or file names: checked first, quoted always."""
+"""Names that become part of SQL or file names: always checked first, always quoted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TableName:
 
     @classmethod
     def parse(cls, text: str) -> TableName:
-        """From ``dataset.table``."""
+        """Parse ``dataset.table``."""
         dataset, dot, table = text.partition(".")
         if not dot:
             raise InvalidIdentifier(f"table name {text!r} has no dataset; write dataset.table")
@@ -33,12 +33,12 @@ class TableName:
         return cls(dataset, table)
 
     def sibling(self, table: str) -> TableName:
-        """Another table of the same dataset."""
+        """Return the name of another table in the same dataset."""
         return TableName(self.dataset, table)
 
     @property
     def sql(self) -> str:
-        """Quoted for GoogleSQL."""
+        """The name, quoted for GoogleSQL."""
         return f"`{self.dataset}`.`{self.table}`"
 
     def __str__(self) -> str:
@@ -46,29 +46,29 @@ class TableName:
 
 
 def is_plain_identifier(text: str) -> bool:
-    """Whether it is letters, digits and underscores and starts with no digit."""
+    """Return whether the text is letters, digits and underscores and does not start with a digit."""
     return _PLAIN.fullmatch(text) is not None
 
 
 def shown_name(name: str) -> str:
-    """A name for a message of one line; quoted, escaped and cut where it is not a plain one."""
+    """Return a name for a one-line message; quoted, escaped and cut if it is not a plain identifier."""
     return name if is_plain_identifier(name) else f"{name!r:.80}"
 
 
 def plain_identifier(text: str, what: str) -> str:
-    """The text, if it is a plain identifier."""
+    """Return the text if it is a plain identifier; raise `InvalidIdentifier` otherwise."""
     if not is_plain_identifier(text):
         raise InvalidIdentifier(f"{what} {text!r:.80} is not a plain identifier (letters, digits and underscores)")
     return text
 
 
 def is_batch_id(text: str) -> bool:
-    """Whether it is letters, digits, hyphens and underscores, at most 128, and starts with a letter or digit."""
+    """Return whether the text is at most 128 letters, digits, - and _, and starts with a letter or digit."""
     return _BATCH.fullmatch(text) is not None
 
 
 def checked_batch_id(batch_id: str) -> str:
-    """The batch id, if it can be part of a table name."""
+    """Return the batch id if it can be part of a table name; raise `InvalidIdentifier` otherwise."""
     if not isinstance(batch_id, str) or not is_batch_id(batch_id):
         raise InvalidIdentifier(
             f"batch id {batch_id!r:.80} is not valid: use letters, digits, hyphens and underscores, at most 128"

@@ -1,4 +1,4 @@
-"""GoogleSQL for the business key: exact, and NULL equal to NULL."""
+"""GoogleSQL for the business key, compared exactly, with NULL equal to NULL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lib.consolidation.warehouse import Column
 
 
 def quoted(name: str) -> str:
-    """A column name, checked to be a plain identifier by `TableSpec` or a schema."""
+    """Quote a column name that `TableSpec` or a schema has checked to be a plain identifier."""
     return f"`{name}`"
 
 
@@ -20,30 +20,35 @@ def column_list(names: Iterable[str], alias: str = "") -> str:
 
 
 def same_key(spec: TableSpec, left: str, right: str) -> str:
-    """Whether two rows have one key.
+    """Return GoogleSQL for whether two rows have the same key.
 
-    Spelled out, because with IS NOT DISTINCT FROM BigQuery prunes no partition and is not
-    known to accept an outer join
+    It is spelled out because with IS NOT DISTINCT FROM BigQuery does not prune partitions and
+    is not known to accept an outer join
     (https://cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax#merge_statement).
+
+    Args:
+        spec: The main table.
+        left: The first row's alias.
+        right: The second row's alias.
     """
-    # Keep both sides plain columns, never CAST or COALESCE: BigQuery takes this form in the ON of a
-    # MERGE, and refuses expressions and IS NOT DISTINCT FROM there (tried live, August 2026).
+    # Keep both sides plain columns, never CAST or COALESCE: in the ON of a MERGE, BigQuery accepts this
+    # form but refuses expressions and IS NOT DISTINCT FROM (tested live, August 2026).
     return " AND ".join(same(f"{left}.{quoted(name)}", f"{right}.{quoted(name)}") for name in spec.key_columns)
 
 
 def same(left: str, right: str) -> str:
-    """Whether two expressions are equal, NULL to NULL."""
+    """Return GoogleSQL for whether two expressions are equal, with NULL equal to NULL."""
     return f"({left} = {right} OR ({left} IS NULL AND {right} IS NULL))"
 
 
 def counted_rows(spec: TableSpec, alias: str) -> str:
-    """The rows of the date that readers see. The date is constant, so that it prunes."""
+    """Return a condition for the date's rows that readers see. The date is a constant, so partitions are pruned."""
     of_date = spec.dates.of_day(alias)
     return f"{of_date} AND {alias}.{quoted(spec.active_column)}" if spec.active_column else of_date
 
 
 def duplicated_rows(spec: TableSpec, columns: str = "T.*") -> str:
-    """GoogleSQL: the rows of the date whose key is not unique. Parameter: day."""
+    """Return a SELECT of the date's rows whose key is not unique. Parameter: day."""
     keys = column_list(spec.key_columns, "D")
     duplicated = (
         f"SELECT {keys} FROM {spec.table.sql} AS D WHERE {counted_rows(spec, 'D')} GROUP BY {keys} HAVING COUNT(*) > 1"
@@ -55,13 +60,19 @@ def duplicated_rows(spec: TableSpec, columns: str = "T.*") -> str:
 
 
 def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
-    """The end of a SELECT that keeps one row a key: the newest."""
-    # The analyzer takes no QUALIFY without a WHERE.
+    """Return the end of a SELECT that keeps the newest row of each key."""
+    # The analyzer does not accept QUALIFY without WHERE.
     return f"WHERE TRUE QUALIFY {rank(spec, columns, spec.key_columns)} = 1"
 
 
 def rank(spec: TableSpec, columns: Sequence[Column], within: Sequence[str]) -> str:
-    """A row's place among those that are equal in these key columns, the newest first."""
+    """Return GoogleSQL for a row's rank among rows that are equal in these key columns, newest first.
+
+    Args:
+        spec: The main table.
+        columns: The rows' columns.
+        within: The key columns in which the ranked rows are equal.
+    """
     types = {column.name: column.type for column in columns}
     order = newest_first(spec, columns, within)
     partition = ", ".join(groupable(name, types[name]) for name in within)
@@ -70,10 +81,15 @@ def rank(spec: TableSpec, columns: Sequence[Column], within: Sequence[str]) -> s
 
 
 def newest_first(spec: TableSpec, columns: Sequence[Column], within: Sequence[str]) -> list[str]:
-    """The terms of an ORDER BY for rows that are equal in these key columns.
+    """Return the terms of an ORDER BY for rows that are equal in these key columns.
 
-    Rows that are equally new are told apart by their other columns, so that the same
-    rows always lead to the same choice.
+    Ties are broken by the other columns, so that the same rows always lead to the same
+    choice.
+
+    Args:
+        spec: The main table.
+        columns: The rows' columns.
+        within: The key columns in which the rows are equal.
     """
     types = {column.name: column.type for column in columns}
     newest = [name for name in spec.newest_first if name in types]
@@ -89,19 +105,19 @@ def newest_first(spec: TableSpec, columns: Sequence[Column], within: Sequence[st
 
 
 def comparable(column: Column) -> str:
-    """The column as a set operation can compare it."""
+    """Return the column in a form that a set operation can compare."""
     name, value = quoted(column.name), comparable_value(column)
     return value if value == name else f"{value} AS {name}"
 
 
 def comparable_value(column: Column, alias: str = "") -> str:
-    """Its value as ``=`` and ORDER BY can compare it: BigQuery refuses ARRAY, JSON and the like there."""
+    """Return the value in a form that ``=`` and ORDER BY can compare: BigQuery refuses ARRAY, JSON and the like."""
     value = f"{alias}.{quoted(column.name)}" if alias else quoted(column.name)
     return value if is_orderable(column.type) else f"TO_JSON_STRING({value})"
 
 
 def rows_digest(rows: str, columns: Sequence[Column]) -> str:
-    """GoogleSQL for a digest of the content of a SELECT's rows, whatever their order; equal rows count twice."""
+    """Return GoogleSQL for a digest of a SELECT's rows, independent of their order; equal rows count each time."""
     values = ", ".join(f"R.{quoted(column.name)} AS {quoted(column.name)}" for column in columns)
     return (
         "(SELECT TO_HEX(MD5(COALESCE(STRING_AGG(H.hashed, '' ORDER BY H.hashed), ''))) FROM "
@@ -110,10 +126,10 @@ def rows_digest(rows: str, columns: Sequence[Column]) -> str:
 
 
 def groupable(name: str, type_: str) -> str:
-    """The column as PARTITION BY takes it: BigQuery takes no FLOAT64, and adding zero makes -0.0 and 0.0 one."""
+    """Return the column for PARTITION BY: BigQuery refuses FLOAT64 there; adding zero makes -0.0 equal 0.0."""
     return f"CAST({quoted(name)} + 0 AS STRING)" if type_ == "FLOAT64" else quoted(name)
 
 
 def is_orderable(type_: str) -> bool:
-    """Whether values of the GoogleSQL type can be compared, grouped and ordered."""
+    """Return whether values of the GoogleSQL type can be compared, grouped and ordered."""
     return not type_.startswith(("ARRAY", "STRUCT", "JSON", "GEOGRAPHY"))

@@ -1,4 +1,4 @@
-"""What is on record of a batch and its date before it is merged: one query, for each is a job."""
+"""Look up a batch in ledger and fence before it is merged, in one query, because each query is a job."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Known:
     """The batch's runs in the ledger, and the fence.
 
     Attributes:
-        runs: Newest first.
-        has_fence: The fence table has a row of the date.
-        has_another_spec: It records another spec than ours.
+        runs: The runs, newest first.
+        has_fence: Whether the fence table has a row for the date.
+        has_another_spec: Whether it records another spec than ours.
     """
 
     runs: tuple[LedgerRun, ...]
@@ -28,9 +28,16 @@ class Known:
 
 
 def look_up(warehouse: Warehouse, spec: TableSpec, batch_id: str, game_date: date) -> Known:
-    """Read ledger and fence."""
+    """Read the batch's runs in the ledger and the date's fence.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        batch_id: The batch.
+        game_date: The date.
+    """
     columns = ", ".join(column.name for column in LEDGER_COLUMNS)
-    # The fence's own row has no run in it.
+    # In the row that describes the fence, the columns of a run are NULL.
     none = ", ".join(f"CAST(NULL AS {column.type}) AS {column.name}" for column in LEDGER_COLUMNS)
     try:
         rows = warehouse.query(
@@ -51,7 +58,7 @@ def look_up(warehouse: Warehouse, spec: TableSpec, batch_id: str, game_date: dat
 
 
 def _looked_up_apart(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> Known:
-    """One of the two tables is not there: before the first consolidation, or after somebody dropped it."""
+    """Query the tables separately when one is missing: before the first consolidation, or after it was dropped."""
     another = set(recorded_specs(warehouse, spec)) - {spec.identity}
     runs = tuple(ledger_runs(warehouse, spec, batch_id=batch_id))
     return Known(runs, has_fence=False, has_another_spec=bool(another))

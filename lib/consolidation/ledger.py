@@ -1,7 +1,7 @@
-"""The ledger: one row for each consolidation that was committed, written in its transaction.
+"""The ledger: one row for each committed consolidation, written in its transaction.
 
-It answers what happened to a batch after its staging tables are gone, and it is why a
-second consolidation of a batch changes nothing.
+It shows what happened to a batch after its staging tables are dropped, and it is the reason
+why consolidating a batch again changes nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Partitions, Row, Value, Warehouse
 from lib.words.brief import brief
 
-# A runbook reads no more of them at once; a project has a few thousand in a year.
+# The most runs that a runbook reads at once; a project has a few thousand a year.
 MOST_RUNS = 500
 
 
@@ -25,21 +25,25 @@ class LedgerRun:
     """A committed consolidation.
 
     Attributes:
-        run_id: One attempt that succeeded.
-        token: The fencing token that it held.
-        job_id: The warehouse's job; empty where there are no jobs.
+        run_id: Identifies the attempt that succeeded.
+        batch_id: The batch.
+        day: The date.
+        lock_key: The lock's key, also if the lock was not taken.
+        token: The fencing token.
+        job_id: The warehouse's job; empty if the warehouse has no jobs.
         holder_id: The lease's holder; empty without a lock.
+        host: Machine and process.
         staged_rows: Rows in the gathered staging tables: the sum of the next three.
         inserted_rows: Keys that were new.
-        updated_rows: Keys that were there.
+        updated_rows: Keys that already existed.
         deduplicated_rows: Staged rows with the key of a newer staged row.
-        duplicates_before: Keys of the date that had several rows before it.
-        duplicates_after: The same after it.
-        staging_tables: Names of exactly the tables that were merged.
-        started_at: The warehouse's time when the staging tables were listed: what was
-            written to them later is not in this run.
+        duplicates_before: Keys of the date with several rows before the run.
+        duplicates_after: Keys of the date with several rows after the run.
+        staging_tables: Names of the tables that were merged.
+        started_at: The warehouse's time when the staging tables were listed: rows written
+            to them later are not in this run.
         committed_at: When its transaction began.
-        superseded_rows: Rows that it set inactive; 0 where the table supersedes nothing.
+        superseded_rows: Rows that it set inactive; 0 if the table does not use `supersedes`.
     """
 
     run_id: str
@@ -72,19 +76,19 @@ _SQL_TYPES: Mapping[str, str] = {
     "tuple[str, ...]": "ARRAY<STRING>",
 }
 SUPERSEDED_ROWS = Column("superseded_rows", "INT64")
-# What every ledger has: those of tables that supersede nothing, and those from before they did.
+# The columns of every ledger, including those of tables that do not use `supersedes`, or did not at first.
 LEDGER_COLUMNS = tuple(
     Column(field.name, _SQL_TYPES[str(field.type)]) for field in fields(LedgerRun) if field.name != SUPERSEDED_ROWS.name
 )
 
 
 def ledger_columns(spec: TableSpec) -> tuple[Column, ...]:
-    """What is written to the ledger of a table."""
+    """Return the columns that consolidations write to the ledger of a table."""
     return (*LEDGER_COLUMNS, SUPERSEDED_ROWS) if spec.supersedes else LEDGER_COLUMNS
 
 
 def create_ledger(warehouse: Warehouse, spec: TableSpec) -> None:
-    """Make the ledger of a table, unless it is there."""
+    """Create the ledger of a table if it does not exist."""
     partitions = Partitions("committed_at", spec.retention.ledger_days)
     warehouse.create_table(spec.ledger, ledger_columns(spec), partitions=partitions)
 
@@ -99,15 +103,17 @@ def ledger_runs(
     since: datetime | None = None,
     most: int | None = None,
 ) -> list[LedgerRun]:
-    """Committed consolidations, newest first; none when there is no ledger yet.
+    """Return committed consolidations, newest first; empty if there is no ledger yet.
 
     Args:
-        batch_id: Of this batch only.
-        batches: Of these only, as they are named or as names of staging tables spell them.
-        game_date: Of this date only.
-        since: Committed since then only.
-        most: The newest so many; see `is_cut`. None: all. Unless `since` says so already, it is first asked when they
-            were committed, so that of a long ledger only these days' partitions are read.
+        warehouse: Where to look.
+        spec: The main table.
+        batch_id: Only this batch.
+        batches: Only these batches, by their ids or as spelled in names of staging tables.
+        game_date: Only this date.
+        since: Only those committed since then.
+        most: Return at most this many, the newest; see `is_cut`. None means all. Without `since`, a first query finds
+            when they were committed, so that only those days' partitions are read in full.
     """
     given: dict[str, Value | None] = {
         "batch_id": batch_id,
@@ -117,7 +123,7 @@ def ledger_runs(
     }
     asked = {name: value for name, value in given.items() if value is not None}
     where = " AND ".join(_CONDITIONS[name] for name in asked)
-    # All that there is: a ledger from before its table superseded anything lacks a column.
+    # Select "*", because a ledger that is older than the table's `supersedes` lacks a column.
     names = "*" if spec.supersedes else ", ".join(column.name for column in LEDGER_COLUMNS)
     newest = "" if most is None else f" LIMIT {most:d}"
     try:
@@ -140,12 +146,12 @@ def ledger_runs(
 
 
 def ledger_is_empty(warehouse: Warehouse, spec: TableSpec) -> bool:
-    """Whether no consolidation was ever committed by this library, so that nothing follows from the ledger."""
+    """Return whether this library never committed a consolidation, so that the ledger proves nothing."""
     return count_runs(warehouse, spec, []).first is None
 
 
 def ledger_run(row: Row) -> LedgerRun:
-    """The record of a row that has `LEDGER_COLUMNS`, and may have more."""
+    """Return the record of a row that has at least `LEDGER_COLUMNS`."""
     run = {column.name: row[column.name] for column in LEDGER_COLUMNS}
     superseded = row.get(SUPERSEDED_ROWS.name) or 0
     return LedgerRun(**{**run, "staging_tables": tuple(run["staging_tables"]), "superseded_rows": superseded})
@@ -161,7 +167,13 @@ _CONDITIONS: Mapping[str, str] = {
 
 
 def known_batches(warehouse: Warehouse, spec: TableSpec, spelled: Collection[str]) -> dict[str, set[str]]:
-    """The ids of the batches that the ledger knows, by their spelling in names of tables; of these spellings only."""
+    """Return the ids of the ledger's batches with these spellings in table names, by spelling.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        spelled: The spellings.
+    """
     if not spelled:
         return {}
     sql = f"SELECT DISTINCT batch_id FROM {spec.ledger.sql} WHERE {_CONDITIONS['batches']}"
@@ -176,14 +188,20 @@ def known_batches(warehouse: Warehouse, spec: TableSpec, spelled: Collection[str
 
 
 def is_cut(runs: Sequence[LedgerRun]) -> bool:
-    """Whether older runs may be missing, because the `MOST_RUNS` newest were asked for."""
+    """Return whether older runs may be missing, because only the `MOST_RUNS` newest were read."""
     return len(runs) >= MOST_RUNS
 
 
 def whole_ledger(
     warehouse: Warehouse, spec: TableSpec, batches: Collection[str], *, since: datetime | None = None
 ) -> list[LedgerRun]:
-    """All runs of these batches, for answers that a missing one would make wrong.
+    """Return all runs of these batches, for questions that a missing run would answer wrongly.
+
+    Args:
+        warehouse: Where to look.
+        spec: The main table.
+        batches: The batches, by their ids or as spelled in names of staging tables.
+        since: Only runs committed since then.
 
     Raises:
         WarehouseUnavailable: There are `MOST_RUNS` or more.
@@ -192,7 +210,7 @@ def whole_ledger(
     if is_cut(runs):
         raise WarehouseUnavailable(
             f"the ledger has {MOST_RUNS} or more consolidations of the batches that have staging tables, locks or "
-            "jobs, and no more are read; drop the staging tables that are merged: "
+            "jobs, which is too many to read; drop merged staging tables: "
             "runbook run consolidation_timeout -p cleanup=BATCH"
         )
     return runs
@@ -203,8 +221,8 @@ class RunCounts:
     """How many consolidations were committed.
 
     Attributes:
-        first: When the first one of all was; None: there is none.
-        within: How many in each of the periods that were asked for.
+        first: When the very first one was committed; None if there is none.
+        within: The number in each requested period.
     """
 
     first: datetime | None
@@ -213,7 +231,7 @@ class RunCounts:
 
 @dataclass(frozen=True)
 class Period:
-    """From its start to before its end; `host` is what the hosts of its runs begin with, empty for any host."""
+    """A period from `start` to before `end`. `host` is a prefix of the runs' hosts; empty means any host."""
 
     start: datetime
     end: datetime
@@ -221,7 +239,13 @@ class Period:
 
 
 def count_runs(warehouse: Warehouse, spec: TableSpec, periods: Sequence[Period]) -> RunCounts:
-    """Count the runs of each period in the warehouse."""
+    """Count the runs of each period, in the warehouse.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        periods: The periods.
+    """
     counts = [
         f"COUNTIF(committed_at >= @start_{number} AND committed_at < @end_{number} "
         f"AND STARTS_WITH(host, @host_{number})) AS within_{number}"

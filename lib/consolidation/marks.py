@@ -1,4 +1,4 @@
-"""What staging tables record of themselves, where that decides: a table that may be somebody else's is not touched."""
+"""Check the notes on staging tables: a table that may belong to another main table or batch is not touched."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from lib.consolidation.warehouse import StagingTable, Warehouse, staging_note
 
 
 def check_marks(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: Sequence[StagingTable]) -> None:
-    """Raise `UnmarkedStaging` if one of the batch's may be another main table's, or another known batch's."""
+    """Raise `UnmarkedStaging` if one of the tables may belong to another main table or another known batch.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        batch_id: The batch.
+        tables: The batch's staging tables.
+    """
     note = staging_note(batch_id, spec.table)
     remedy = f"set its friendly name (BigQuery) or comment (DuckDB) to: {note}"
     unmarked = next((table for table in tables if not table.main_table), None)
     if unmarked and (others := _other_main_tables(warehouse, spec)):
         raise UnmarkedStaging(
             f"staging table {unmarked.name} does not record its main table, and dataset {spec.table.dataset} has "
-            f"several: {spec.table}, {', '.join(others)}; nothing was changed; if it is for {spec.table}, {remedy}"
+            f"several main tables: {spec.table}, {', '.join(others)}; nothing was changed; if it is for {spec.table}, "
+            f"{remedy}"
         )
     unclear = [table for table in tables if len(batches_of(spec, table, {})) > 1]
     known = batches_in_ledger(warehouse, spec, unclear)
@@ -27,13 +35,13 @@ def check_marks(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: Se
         ids = {name for name in batches_of(spec, table, known) if spelled_in_names(name) in known}
         if others := sorted(ids - {batch_id}):
             raise UnmarkedStaging(
-                f"staging table {table.name} may be of batch {batch_id} or of {', '.join(others):.200}, by its name; "
-                f"nothing was changed; if it is of {batch_id}, {remedy}"
+                f"staging table {table.name}, by its name, may belong to batch {batch_id} or to "
+                f"{', '.join(others):.200}; nothing was changed; if it belongs to {batch_id}, {remedy}"
             )
 
 
 def _other_main_tables(warehouse: Warehouse, spec: TableSpec) -> list[str]:
-    """Other tables of the dataset that something was consolidated into, or staged for."""
+    """Return the dataset's other main tables: those with a fence, or else those that staging tables name."""
     dataset, ours = spec.table.dataset, {"", str(spec.table)}
     fenced = [table.name.table for table in warehouse.staging_tables(dataset, FENCES_PREFIX)]
     found = {f"{dataset}.{name.removeprefix(FENCES_PREFIX)}" for name in fenced} - ours

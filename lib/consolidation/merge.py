@@ -1,7 +1,7 @@
 """The consolidation's transaction, step by step, in GoogleSQL.
 
-Parameters of the steps: game_date, batch_id, run_id, lock_key, spec, moved_by, token (with a
-lease), job_id, holder_id, host, staging_tables, known_runs (of this batch when its tables
+Parameters of the steps: day, batch_id, run_id, lock_key, spec, moved_by, token (with a
+lease), job_id, holder_id, host, staging_tables, known_runs (the batch's runs when its tables
 were listed), started_at.
 """
 
@@ -26,9 +26,10 @@ NONE_ACTIVE = "none_active"
 
 
 def consolidation_steps(staged: StagedRows, *, has_lease: bool) -> list[Step]:
-    """Fence with what is there before, MERGE, ledger with what is there after it: all of it, or nothing.
+    """Return the steps: fence with the counts before, MERGE, ledger with the counts after. All commit, or none.
 
-    Three statements, for each is a job, and one more where rows supersede others. Each reads the main table once.
+    There are only three statements because each is a job, and one more if rows supersede others. Each reads the main
+    table once.
     """
     spec = staged.spec
     requirements = {
@@ -45,7 +46,7 @@ def consolidation_steps(staged: StagedRows, *, has_lease: bool) -> list[Step]:
 
 
 def _none_merged_yet(spec: TableSpec) -> str:
-    """A rival may have merged these very tables since they were listed."""
+    """Return a condition that no rival has merged these tables since they were listed."""
     return (
         f"NOT EXISTS (SELECT 1 FROM {spec.ledger.sql} AS run, UNNEST(run.staging_tables) AS merged "
         "WHERE run.batch_id = @batch_id AND run.run_id NOT IN UNNEST(@known_runs) "
@@ -54,7 +55,7 @@ def _none_merged_yet(spec: TableSpec) -> str:
 
 
 def counted_before(staged: StagedRows) -> str:
-    """How many rows are staged, how many of them must not have been, and what the main table has of the date."""
+    """Return a SELECT that counts staged rows, invalid staged rows, and the date's rows in the main table."""
     return f"SELECT * FROM ({_staged_counts(staged)}) AS staged CROSS JOIN ({_main_counts(staged.spec)}) AS main"
 
 
@@ -70,7 +71,7 @@ def _staged_counts(staged: StagedRows) -> str:
 
 
 def _main_counts(spec: TableSpec) -> str:
-    """Rows, keys that have several rows, and the rows beyond the first of each key."""
+    """Return a SELECT of the number of rows, of keys with several rows, and of rows beyond the first of each key."""
     if spec.supersedes:
         return superseding.main_counts(spec)
     keys = column_list(spec.key_columns, "T")
@@ -82,10 +83,10 @@ def _main_counts(spec: TableSpec) -> str:
 
 
 def _keys(staged: StagedRows) -> str:
-    """Each key of the date, with the number of its staged rows, and of those in the main table.
+    """Return a SELECT of each key of the date, with its number of staged rows and of rows in the main table.
 
-    Grouped, because then NULL equals NULL, and in one go, because to look for keys that are
-    missing and for keys that are there twice are the costliest of the checks.
+    The keys are grouped because NULL then equals NULL, and in one query because the checks for missing
+    and for duplicate keys are the most expensive ones.
     """
     spec = staged.spec
     keys = column_list(spec.key_columns)
@@ -98,7 +99,7 @@ def _keys(staged: StagedRows) -> str:
 
 
 def _key_counts(staged: StagedRows) -> str:
-    """Staged keys, those of them that the main table lacks, and what it has of the date: one row."""
+    """Return a SELECT of one row: staged keys, those missing from the main table, and the date's counts there."""
     return (
         "SELECT COUNTIF(staged__copies > 0) AS staged_keys, "
         "COUNTIF(staged__copies > 0 AND copies = 0) AS missing_keys, "
@@ -120,7 +121,7 @@ def _merge(staged: StagedRows) -> str:
 
 
 def _source(staged: StagedRows) -> str:
-    """One row a key."""
+    """Return the source of the MERGE: one row per key."""
     if staged.spec.supersedes:
         return superseding.merge_source(staged)
     return f"(SELECT * FROM ({staged.sql}) AS staged {newest_of_each_key(staged.spec, staged.ranked)})"
@@ -141,10 +142,10 @@ def _stamps(spec: TableSpec) -> dict[str, str]:
 def _when_matched(staged: StagedRows) -> str:
     spec = staged.spec
     fixed = {*spec.key_columns, *spec.never_update, spec.active_column}
-    if spec.dates.is_date:  # a moment may become another one of its date
+    if spec.dates.is_date:  # a timestamp may change within its date
         fixed.add(spec.date_column)
     owned = {name: ownership(name) for name in staged.partly_staged}
-    if spec.supersedes:  # a row that is only superseded owns none
+    if spec.supersedes:  # a row that is only superseded owns no column
         owned = {column.name: superseding.STAGED for column in staged.columns} | owned
     updates: dict[str, str] = {}
     for name in (column.name for column in staged.columns if column.name not in fixed):
@@ -158,9 +159,9 @@ def _when_matched(staged: StagedRows) -> str:
 
 
 def _ledger(staged: StagedRows) -> str:
-    """One row, in the order of its columns; every staged row is inserted, updated or deduplicated.
+    """Return the INSERT of the run's row; every staged row counts as inserted, updated or deduplicated.
 
-    A MERGE takes no row away, so a key has gained a duplicate if there are more rows beyond the first of each key.
+    A MERGE does not delete rows, so a key gained a duplicate if the rows beyond the first of each key increased.
     """
     spec = staged.spec
     tables = {"fence": fence_row(spec), "keys": _key_counts(staged)}
@@ -193,7 +194,7 @@ def _ledger(staged: StagedRows) -> str:
 
 
 def dry_run_sql(staged: StagedRows) -> str:
-    """The same figures without writing: one SELECT over the gathered rows."""
+    """Return one SELECT that computes the same figures from the gathered rows, without writing."""
     tables = {"staged": _staged_counts(staged), "keys": _key_counts(staged)}
     superseded = ""
     if staged.spec.supersedes:

@@ -1,4 +1,4 @@
-"""Tables beside a main one that were made by an earlier version get the columns that they lack."""
+"""Add missing columns to the library's own tables that an earlier version created."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from lib.consolidation.warehouse import Column, Execute, Warehouse
 
 
 def add_missing_columns(warehouse: Warehouse, table: TableName, columns: Sequence[Column]) -> None:
-    """Its rows have NULL in them; several writers may do it at once."""
+    """Add the columns that the table lacks; existing rows get NULL. Several writers may do this at once.
+
+    Args:
+        warehouse: Where the tables are.
+        table: The table.
+        columns: The columns that it should have.
+    """
     present = {column.name for column in warehouse.columns(table)}
     for column in columns:
         if column.name not in present:

@@ -1,4 +1,4 @@
-"""A Parquet file: each value as it is, or refused with its row."""
+"""Read a Parquet file: each value is read exactly, or refused with its row."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6}
 
 
 def read_parquet(path: Path) -> PlacedRows:
-    """Read integers as integers, and times in microseconds; what lies between those is cut off.
+    """Read a file, with integers as integers and times in microseconds, truncated.
 
-    What pandas noted in the file is ignored: it cannot be trusted more than the rest.
+    The metadata that pandas writes is ignored, because the file may be written by anyone.
 
     Raises:
-        StagedDataError: It is not a Parquet file, has a column twice, or has a value that no column could take: times
-            of day, durations, maps, times inside of lists or structs, and times outside the years 1 to 9999.
+        StagedDataError: It is not a Parquet file, has a column twice, or has a value that cannot be staged: times of
+            day, durations, maps, times inside lists or structs, and times outside the years 1 to 9999.
     """
     import pyarrow
 
@@ -44,7 +44,7 @@ def read_parquet(path: Path) -> PlacedRows:
 
 
 def _table(path: Path, file: BinaryIO) -> pyarrow.Table:
-    """Read times of Spark and Impala, INT96, in microseconds: nanoseconds do not reach beyond 1677 and 2262."""
+    """Read INT96 times (Spark, Impala) in microseconds, because nanoseconds only cover 1677 to 2262."""
     from pyarrow import parquet
 
     parts = parquet.ParquetFile(file, coerce_int96_timestamp_unit="us")
@@ -74,7 +74,7 @@ def _values(path: Path, name: str, column: pyarrow.ChunkedArray) -> list[Any] | 
 
 
 def _is_refused(kind: pyarrow.DataType, *, is_inside: bool = False) -> bool:
-    """Times of day and durations would become bare numbers; inside of another value any time might."""
+    """Refuse times of day and durations, which would become bare numbers, as any time inside another value might."""
     from pyarrow import types
 
     if types.is_nested(kind):
@@ -84,7 +84,7 @@ def _is_refused(kind: pyarrow.DataType, *, is_inside: bool = False) -> bool:
 
 
 def _check_years(path: Path, name: str, column: pyarrow.ChunkedArray) -> None:
-    """Raise for a time or a date that Python has none of."""
+    """Raise for a time or date outside the range of Python's types."""
     import pyarrow
     from pyarrow import compute, types
 
@@ -104,7 +104,7 @@ def _check_years(path: Path, name: str, column: pyarrow.ChunkedArray) -> None:
 
 
 def _in_microseconds(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
-    """Of the moments with a time zone UTC's, whatever zone the file names."""
+    """Convert times to microseconds; those with a time zone become UTC, whatever zone the file names."""
     import pyarrow
     from pyarrow import compute
 

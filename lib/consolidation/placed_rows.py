@@ -1,4 +1,4 @@
-"""Rows as they came, each with its place in its source, before any value is converted."""
+"""Rows before conversion, each with its place in its source."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ROW = "row"
 
 @dataclass(frozen=True)
 class Places:
-    """Where rows stand in their source: ``line 3`` or ``row 3``, counted from 1.
+    """Where rows are in their source: ``line 3`` or ``row 3``, counted from 1.
 
     Attributes:
-        numbers: One for each row.
+        numbers: A number for each row.
         unit: `LINE` or `ROW`.
     """
 
@@ -37,8 +37,8 @@ class PlacedRows:
     """Rows that all have the same columns.
 
     Attributes:
-        columns: The values of each column, in the order of the rows: Python's, or texts in an Arrow array.
-        places: Of the rows.
+        columns: The values of each column, in row order: Python values, or strings in an Arrow array.
+        places: The rows' places.
     """
 
     columns: Mapping[str, Sequence[Any] | pyarrow.ChunkedArray]
@@ -48,14 +48,14 @@ class PlacedRows:
         return len(self.places.numbers)
 
     def at(self, positions: Sequence[int]) -> PlacedRows:
-        """The rows at these positions, counted from 0."""
+        """Return the rows at these positions, counted from 0."""
 
         def taken(values: Sequence[Any] | pyarrow.ChunkedArray) -> Sequence[Any] | pyarrow.ChunkedArray:
             if isinstance(values, Sequence):
                 return [values[number] for number in positions]
             import pyarrow
 
-            return values.take(pyarrow.array(positions, pyarrow.int64()))  # no positions would have no type
+            return values.take(pyarrow.array(positions, pyarrow.int64()))  # an empty list has no type of its own
 
         columns = {name: taken(values) for name, values in self.columns.items()}
         return PlacedRows(columns, Places([self.places.numbers[position] for position in positions], self.places.unit))
@@ -63,7 +63,7 @@ class PlacedRows:
 
 @dataclass(frozen=True)
 class PlacedMappings:
-    """Rows of which each may have columns of its own."""
+    """Rows that may each have different columns."""
 
     rows: Sequence[Mapping[str, Any]]
     places: Places
@@ -73,16 +73,22 @@ class PlacedMappings:
 
 
 def by_columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str], places: Places | None = None) -> PlacedRows:
-    """Mappings as columns of these names; None where a mapping lacks one."""
+    """Return mappings as columns with these names; a missing value is None.
+
+    Args:
+        rows: The mappings.
+        names: The columns.
+        places: Their places; by default counted as rows.
+    """
     columns = {str(name): [row.get(name) for row in rows] for name in names}
     return PlacedRows(columns, places or Places(range(1, len(rows) + 1)))
 
 
 def of_frame(frame: pandas.DataFrame, *, source: str) -> PlacedRows:
-    """The rows of a pandas frame, counted.
+    """Return the rows of a pandas frame, numbered from 1.
 
     Raises:
-        StagedDataError: It has a column twice.
+        StagedDataError: The frame has a column twice.
     """
     names = [str(name) for name in frame.columns]
     check_each_once(names, source)
@@ -92,7 +98,7 @@ def of_frame(frame: pandas.DataFrame, *, source: str) -> PlacedRows:
 
 
 def check_each_once(names: Sequence[str], source: str) -> None:
-    """Raise `StagedDataError` if a column's name is there twice."""
+    """Raise `StagedDataError` if a column name appears twice."""
     seen: set[str] = set()
     for name in names:
         if name in seen:

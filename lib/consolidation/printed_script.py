@@ -1,7 +1,7 @@
-"""A consolidation as a script for those who run their own: the library's steps, their inputs, and what to know of them.
+"""A consolidation as a SQL script for people who run their own: the library's steps with inputs and explanations.
 
-An adapter writes it in its dialect. Fence and ledger are the library's, so a script and a consolidation of the library
-keep each other out.
+An adapter writes it in its dialect. The script uses the library's fence and ledger, so a script and a consolidation by
+the library cannot both write the same date.
 """
 
 from __future__ import annotations
@@ -38,34 +38,36 @@ _WIDTH = 110
 _REFUSALS = {
     NOT_FILLED_IN: "the date or the batch is NULL: fill it in below",
     SPEC_CHANGED: "other writers use another date, key or active column for this table: make the scripts agree",
-    FENCE_MISSING: "the date got no fence row: as spec_changed",
-    ALREADY_MERGED: "the table has this batch's rows of the date; a retry is done, another load needs another batch",
-    WRONG_DATE: "a staged row is of another date, or of none",
+    FENCE_MISSING: "the date has no fence row, for the same reason as spec_changed",
+    ALREADY_MERGED: "the table has this batch's rows of the date: a retry is done; a new load needs a new batch",
+    WRONG_DATE: "a staged row has another date, or none",
     INACTIVE_ROWS: "a staged row is marked as inactive",
-    STAGED_KEY_MISSING: "check after the MERGE: a staged key was not in the table",
-    NEW_DUPLICATES: "check after the MERGE: a key had more rows than before",
-    TWO_ACTIVE: "check after the MERGE: two rows were active where one may be",
-    NONE_ACTIVE: "check after the MERGE: no row was active where one has to be",
+    STAGED_KEY_MISSING: "check after the MERGE: a staged key is not in the table",
+    NEW_DUPLICATES: "check after the MERGE: a key has more rows than before",
+    TWO_ACTIVE: "check after the MERGE: two rows are active where only one may be",
+    NONE_ACTIVE: "check after the MERGE: no row is active where one must be",
 }
 _PURPOSES = {
-    NOT_FILLED_IN: "Nothing runs before these are filled in.",
-    "create": "Made once: afterwards it changes nothing, and may be left out.",
-    "insert fence": "The fence row of the date, committed before the transaction that moves it.",
-    "fence": "The fence. Two transactions that move one row conflict, and only one of them is committed. It also "
-    "counts what is there before the MERGE, and refuses.",
-    "supersede": "On record: the rows that the MERGE sets inactive.",
-    "merge": "The newest staged row of each key, into the rows of the date. NULL equals NULL in a key.",
-    "ledger": "The checks after the MERGE, and the row of this run in the ledger: with it, or not at all.",
+    NOT_FILLED_IN: "Nothing runs until these are filled in.",
+    "create": "Needed once; afterwards it changes nothing and can be removed.",
+    "insert fence": "The date's fence row, committed before the transaction that moves it.",
+    "fence": "The fence. Two transactions that move the same row conflict, and only one of them commits. This step "
+    "also counts the rows before the MERGE and makes the refusals.",
+    "supersede": "Records the rows that the MERGE sets inactive.",
+    "merge": "Merges the newest staged row of each key into the rows of the date. In a key, NULL equals NULL.",
+    "ledger": "The checks after the MERGE, and this run's row in the ledger. Both commit with the MERGE, or none.",
 }
 
 
 @dataclass(frozen=True)
 class Variable:
-    """What a step binds as a parameter.
+    """A variable of the script, which a step uses as a parameter.
 
     Attributes:
-        sql: Its value in GoogleSQL, of earlier parameters and constants.
-        note: What it is; of a value that is NULL, what to write there.
+        name: Its name, without prefix.
+        type: Its GoogleSQL type.
+        sql: Its value in GoogleSQL, from earlier variables and constants.
+        note: What it is or, if its value is NULL, what to fill in.
     """
 
     name: str
@@ -76,12 +78,15 @@ class Variable:
 
 @dataclass(frozen=True)
 class PrintedScript:
-    """A script in no dialect yet.
+    """A script, before it is written in a dialect.
 
     Attributes:
-        prefix: Of the variables' names. No column's name begins so: BigQuery would read the column.
-        before: Each is committed by itself.
-        steps: One transaction.
+        spec: The main table.
+        staging: The staging table.
+        prefix: Starts the variables' names. No column name starts with it, because BigQuery would read the column.
+        variables: The script's variables, in order.
+        before: Steps that are each committed separately.
+        steps: The steps of the transaction.
     """
 
     spec: TableSpec
@@ -94,13 +99,13 @@ class PrintedScript:
     def text(
         self, conflict: str, handling: str, declared: Callable[[Variable], str], written: Callable[[Step], str]
     ) -> str:
-        """The script, with a comment before each step.
+        """Return the script's text, with a comment before each step.
 
         Args:
-            conflict: The words of the warehouse's error when another run was faster.
-            handling: How to run a script there.
-            declared: A variable in the dialect, without what ends a statement.
-            written: A step in the dialect.
+            conflict: The warehouse's error message when another run was faster.
+            handling: How to run a script in this warehouse.
+            declared: Writes a variable in the dialect, without the final semicolon.
+            written: Writes a step in the dialect.
         """
 
         def noted(step: Step) -> str:
@@ -121,18 +126,18 @@ class PrintedScript:
     def _header(self, conflict: str, handling: str) -> str:
         table, staging = self.spec.table, self.staging
         paragraphs = [
-            f"Merges the rows of {staging} into {table}: one date, whole or not at all, and each batch once.",
-            "Made by `runbook fence sql` from the steps of `runbook consolidate`. When columns or key change, make it "
-            "again; do not edit the statements.",
+            f"Merges the rows of one date from {staging} into {table}: all rows or none, and each batch once.",
+            "Generated by `runbook fence sql` from the steps of `runbook consolidate`. If columns or key change, "
+            "generate it again; do not edit the statements.",
             f"When to run: after each load of {staging}, in place of your MERGE. {handling}",
-            f'Two at once: one is committed, the other fails with "{conflict}" and writes nothing: run it again.',
-            "Refusals: the error names one of these, and nothing was written.",
+            f'Two runs at once: one commits, the other fails with "{conflict}" and writes nothing: run it again.',
+            "Refusals: the error contains one of these codes, and nothing was written.",
         ]
         refusals = [f"  {code}: {_REFUSALS[code]}" for code in self._codes()]
         return "\n".join(line for text in (*paragraphs, *refusals) for line in _comment(text))
 
     def _codes(self) -> list[str]:
-        """Of every refusal in it, in order."""
+        """Return the codes of all refusals in the script, in order."""
         found: list[str] = []
         for step in (*self.before, *self.steps):
             if isinstance(step, Require):
@@ -143,13 +148,15 @@ class PrintedScript:
 
 
 def printed_script(spec: TableSpec, columns: Sequence[Column], staging: TableName) -> PrintedScript:
-    """The script that merges one date of a staging table with the main table's columns.
+    """Return the script that merges one date of a staging table that has the main table's columns.
 
     Args:
-        columns: Of the main table.
+        spec: The main table.
+        columns: The main table's columns.
+        staging: The staging table.
 
     Raises:
-        SpecMismatch: The settings do not fit the columns.
+        SpecMismatch: The table's settings do not match the columns.
     """
     check_spec(spec, columns)
     rows = StagedRows(spec, tuple(columns), (StagedGroup(staging, tuple(columns)),))
@@ -161,13 +168,13 @@ def printed_script(spec: TableSpec, columns: Sequence[Column], staging: TableNam
     steps = [_of_its_date(spec, step) for step in consolidation_steps(rows, has_lease=False)]
     used = {name for step in (*before, *steps) for name in PARAMETER.findall(step.sql)}
     known = {variable.name: variable for variable in _variables(spec, staging)}
-    # One that is used and not known is a fault of ours; one that is known and not used would only puzzle.
+    # An unknown variable is a bug and raises here; an unused one would only confuse, so it is left out.
     variables = [known[name] for name in sorted(used, key=list(known).index)]
     return PrintedScript(spec, staging, _prefix(columns), variables, before, steps)
 
 
 def _of_its_date(spec: TableSpec, step: Step) -> Step:
-    """The step where a batch's runs of other dates are known ones: a reader calls the loads of many dates alike."""
+    """Treat the batch's runs of other dates as known runs, because people reuse one batch name for many dates."""
     others = (
         f"SELECT known.run_id FROM {spec.ledger.sql} AS known WHERE known.batch_id = @batch_id AND known.day <> @day"
     )
@@ -179,12 +186,14 @@ def _variables(spec: TableSpec, staging: TableName) -> Iterator[Variable]:
     yield Variable("day", "DATE", "NULL", f"fill in: the date in {spec.date_column} of the rows, DATE '2026-01-31'")
     for name, sql in spec.dates.bound_sql().items():
         yield Variable(name, spec.date_type, sql)
-    yield Variable("batch_id", "STRING", "NULL", "fill in: names this load, 'orders-42'; a retry has the same one")
+    yield Variable("batch_id", "STRING", "NULL", "fill in: a name for this load, 'orders-42'; a retry uses the same")
     yield Variable("run_id", "STRING", "GENERATE_UUID()")
     yield Variable("moved_by", "STRING", "@run_id")
-    yield Variable("spec", "STRING", f"'{spec.identity}'", "what the table is consolidated by")
+    yield Variable("spec", "STRING", f"'{spec.identity}'", "the settings that all writers of the table must share")
     yield Variable("staging_tables", "ARRAY<STRING>", f"['{staging.table}']")
-    yield Variable("lock_key", "STRING", f"CONCAT('{lock_key}', CAST(@day AS STRING))", "for the ledger, as the rest")
+    yield Variable(
+        "lock_key", "STRING", f"CONCAT('{lock_key}', CAST(@day AS STRING))", "this and the rest: for the ledger"
+    )
     yield Variable("job_id", "STRING", "''")
     yield Variable("holder_id", "STRING", "''")
     yield Variable("host", "STRING", "'runbook fence sql'")
@@ -192,7 +201,7 @@ def _variables(spec: TableSpec, staging: TableName) -> Iterator[Variable]:
 
 
 def _tables(spec: TableSpec, columns: Sequence[Column]) -> Iterator[Execute]:
-    """As the library makes them."""
+    """Yield the statements that create the library's own tables."""
     yield Execute("create of fences", _create(spec.fences, FENCE_COLUMNS))
     yield Execute("create of ledger", _create(spec.ledger, ledger_columns(spec), _partitions(spec, "committed_at")))
     if spec.supersedes:
@@ -224,7 +233,7 @@ def _comment(text: str) -> list[str]:
 
 
 def with_lines(statement: str, settings: Sequence[str]) -> str:
-    """An UPDATE with each of these settings on a line of its own: sqlglot leaves them on one."""
+    """Put each of these settings of an UPDATE on its own line; sqlglot leaves them on one."""
     for setting in settings:
         statement = statement.replace(f", {setting}", f",\n  {setting}", 1)
     return statement

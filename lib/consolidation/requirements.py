@@ -1,7 +1,7 @@
-"""Refusals from within a statement.
+"""Conditions that refuse from within a statement.
 
-A script pays for a job with each condition that stands alone. A condition in a column that is
-written anyway costs nothing (https://cloud.google.com/bigquery/docs/reference/standard-sql/debugging_functions#error).
+In a script, each separate condition costs a job. A condition in a column that is written anyway
+costs nothing (https://cloud.google.com/bigquery/docs/reference/standard-sql/debugging_functions#error).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _NAMED = re.compile(r"requirement:(\w+)")
 
 
 def guarded(value: str, requirements: Mapping[str, str]) -> str:
-    """GoogleSQL for the value while all conditions hold; else the statement fails, and names the first broken one.
+    """Return GoogleSQL for the value if all conditions are TRUE; otherwise the statement fails and names the first.
 
-    NULL is not enough. Only for columns that are written, in SET or in the SELECT of an INSERT: a filter, or a
-    column that nobody reads, may be evaluated early, late or never.
+    A condition that is NULL fails too. Use it only for columns that are written, in SET or in the SELECT of an INSERT:
+    a filter or an unread column may be evaluated early, late or never.
     """
     refusals = [
         f"WHEN ({sql}) IS NOT TRUE THEN ERROR('{requirement_message(code)}')" for code, sql in requirements.items()
@@ -29,12 +29,12 @@ def guarded(value: str, requirements: Mapping[str, str]) -> str:
 
 
 def requirement_message(code: str) -> str:
-    """What a warehouse's error says when this requirement refuses."""
+    """Return the text of the warehouse's error when this requirement refuses."""
     return f"requirement:{plain_identifier(code, 'requirement')}"
 
 
 def failed_requirement(message: str, steps: Sequence[Step]) -> RequirementFailed | None:
-    """The requirement that a warehouse's message names, if it is one of these steps'."""
+    """Return the requirement named in a warehouse's message, if it belongs to one of these steps."""
     named = _NAMED.search(message)
     return RequirementFailed(named[1]) if named and any(_requires(step, named[1]) for step in steps) else None
 

@@ -1,4 +1,4 @@
-"""What a consolidation came to: what it did, row by row accounted for, or why it was refused."""
+"""The result of a consolidation, with every row accounted for, or the reason why it was refused."""
 
 from __future__ import annotations
 
@@ -41,24 +41,26 @@ class ConsolidationResult:
 
     Attributes:
         status: With `ALREADY_CONSOLIDATED` nothing was changed and all figures are 0;
-            with `DRY_RUN` they are what would happen.
+            with `DRY_RUN` they show what would happen.
+        batch_id: The batch.
+        game_date: The date.
         staged: Rows in the staging tables.
         inserted: Keys that were new.
-        updated: Keys that were there.
+        updated: Keys that already existed.
         deduplicated: Staged rows with the key of a newer staged row.
-        superseded: Rows that were set inactive, because a newer row of another key took their place.
+        superseded: Rows that were set inactive because a newer row with another key replaced them.
         duplicates_before: Keys of the date with several rows before; they do not block.
-        duplicates_after: The same after it.
+        duplicates_after: Keys of the date with several rows after.
         staging_tables: The tables that were merged.
         staging_dropped: How many of them were dropped.
-        run_id: The row in the ledger; empty when nothing was committed.
-        token: The fencing token; 0 when nothing was committed.
+        run_id: The row in the ledger; empty if nothing was committed.
+        token: The fencing token; 0 if nothing was committed.
         job_id: The warehouse's job.
-        attempts: How often the transaction was run; more than 1 after a conflict.
-        locked: Whether it held the lock; not so when nothing was to be merged.
-        lock_wait_ms: How long the lock was waited for.
-        merge_ms: How long the MERGE took.
-        total_ms: The whole call.
+        attempts: How often the transaction ran; more than 1 after a conflict.
+        locked: Whether the lock was held; False if there was nothing to merge.
+        lock_wait_ms: Time spent waiting for the lock.
+        merge_ms: Duration of the MERGE.
+        total_ms: Duration of the whole call.
         statistics: The warehouse's own figures, such as bytes and slot time.
     """
 
@@ -87,7 +89,7 @@ class ConsolidationResult:
     __repr__ = brief("status", "batch_id", "game_date", "staged", "inserted", "updated", "deduplicated")
 
     def as_data(self, date_column: str) -> dict[str, Any]:
-        """JSON-ready; the date by the name of its column, or as ``date`` where that name means something else here."""
+        """Return JSON values; the date's key is its column name, or ``date`` if that name is taken here."""
         date_name = "date" if date_column in _TAKEN else date_column
         data = {date_name if name == "game_date" else name: value for name, value in asdict(self).items()}
         data["status"] = str(self.status)
@@ -98,7 +100,7 @@ class ConsolidationResult:
         return data
 
 
-# Names that a log record, whose fields these are too, or the result has for other values.
+# Names taken by other values of the result, or of a log record, which carries these fields too.
 _TAKEN = {"message", "asctime", *vars(logging.makeLogRecord({})), *ConsolidationResult.__dataclass_fields__} - {
     "game_date"
 }
@@ -106,12 +108,13 @@ _TAKEN = {"message", "asctime", *vars(logging.makeLogRecord({})), *Consolidation
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What consolidating a batch date by date came to; each figure is the sum over the dates.
+    """The result of consolidating a batch date by date; each figure is the sum over the dates.
 
     Attributes:
-        dates: A result for each date, the earliest first. One that was merged by an earlier call has no figures.
+        batch_id: The batch.
+        dates: A result for each date, earliest first. For a date merged by an earlier call the figures are 0.
         staging_dropped: How many staging tables were dropped: those with every date merged.
-        total_ms: The whole call.
+        total_ms: Duration of the whole call.
     """
 
     batch_id: str
@@ -152,7 +155,7 @@ class BatchResult:
         return sum(result.superseded for result in self.dates)
 
     def as_data(self, date_column: str) -> dict[str, Any]:
-        """JSON-ready; the dates as `ConsolidationResult.as_data` has them."""
+        """Return JSON values; the dates as in `ConsolidationResult.as_data`."""
         return {
             "status": str(self.status),
             "batch_id": self.batch_id,
@@ -168,7 +171,7 @@ class BatchResult:
 
 
 def log_committed(result: ConsolidationResult, date_column: str) -> None:
-    """Say so in the lines that operators know, with every figure as fields of the first."""
+    """Log the result in the lines that operators know; the first line carries every figure as fields."""
     logger.info(
         "✅ MERGE complete: %d rows affected in %.1fms (batch=%s)",
         result.inserted + result.updated,
@@ -185,7 +188,7 @@ def log_committed(result: ConsolidationResult, date_column: str) -> None:
             result.batch_id,
         )
     logger.info("🔍 Running post-consolidation validation for %s=%s...", date_column, result.game_date)
-    # The check ran inside the transaction; it could not have been committed otherwise.
+    # The check ran inside the transaction, which would not have committed otherwise.
     logger.info("✅ Post-consolidation validation PASSED (0 duplicates)")
     if result.duplicates_after:
         logger.warning(
@@ -198,12 +201,19 @@ def log_committed(result: ConsolidationResult, date_column: str) -> None:
 
 
 class Overtaken(RunbookError):
-    """A rival changed what this attempt was built on: look again and retry."""
+    """A rival changed the basis of this attempt: read again and retry."""
 
 
 def refusal(error: RequirementFailed, spec: TableSpec, batch_id: str, game_date: date) -> RunbookError:
-    """The error that a caller can act on."""
-    kept = f"all was rolled back and the staging tables of batch {batch_id} are kept"
+    """Return the error for the caller.
+
+    Args:
+        error: The requirement that failed.
+        spec: The main table.
+        batch_id: The batch.
+        game_date: The date.
+    """
+    kept = f"everything was rolled back and the staging tables of batch {batch_id} are kept"
     match error.code:
         case code if code in (ALREADY_MERGED, FENCE_MISSING):
             return Overtaken(f"a rival of batch {batch_id} was faster")
@@ -215,18 +225,18 @@ def refusal(error: RequirementFailed, spec: TableSpec, batch_id: str, game_date:
         case code if code == WRONG_DATE:
             return StagedDataError(
                 f"batch {batch_id} has rows of another date than {game_date}; {kept}; "
-                "leave the date out to consolidate each of its dates"
+                "omit the date to consolidate each of its dates"
             )
         case code if code == INACTIVE_ROWS:
             return StagedDataError(f"batch {batch_id} has rows with {spec.active_column} = FALSE; {kept}")
         case code if code in (NEW_DUPLICATES, STAGED_KEY_MISSING, TWO_ACTIVE, NONE_ACTIVE):
-            said = code.replace("_", " ")
+            fault = code.replace("_", " ")
             logger.error(
                 "❌ POST-CONSOLIDATION VALIDATION FAILED: %s for %s=%s (batch=%s)",
-                said,
+                fault,
                 spec.date_column,
                 game_date,
                 batch_id,
             )
-            return ValidationFailed(f"the check after the MERGE failed ({said}); {kept}")
+            return ValidationFailed(f"the check after the MERGE failed ({fault}); {kept}")
     return RunbookError(f"unknown requirement {error.code}; {kept}")

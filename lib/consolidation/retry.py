@@ -1,9 +1,9 @@
-"""Trying again after a rival has won.
+"""Retry after a rival has won.
 
-Rivals over one table wait for each other as long as a transaction takes: in BigQuery two that update one table
-conflict, whichever dates they are about. So the wait is measured by the attempt that failed, and not by a clock of its
-own: 31 dates of ten seconds that start together need a fraction of the transactions that a backoff of at most two
-seconds does (`make bench` plays it).
+In BigQuery two transactions that update one table conflict even if their dates differ, so a rival has to wait for about
+the duration of a transaction. The wait is therefore derived from the duration of the failed attempt instead of a fixed
+scale: 31 dates of ten seconds that start together need a fraction of the transactions that a backoff of at most two
+seconds needs (`make bench` simulates it).
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ def until_no_conflict(
     patience_seconds: float,
     retried: tuple[type[Exception], ...] = (TransactionConflict,),
 ) -> tuple[T, int]:
-    """Call it until no rival wins, for about so long; return its result and the number of attempts.
+    """Call `attempt` until no rival wins; return its result and the number of attempts.
 
-    After the time allowed the last attempt's error is raised. The wait after the n-th attempt is drawn from
-    0 to 2^n times that attempt's own duration, and at most 8 times.
+    When the time is up, the last attempt's error is raised. The wait after the n-th attempt is random, up to
+    2^n times that attempt's duration and at most 8 times.
 
     Args:
-        attempt: Called at least once. What it did is undone when it raises.
+        attempt: Called at least once. It must have no effect if it raises.
+        patience_seconds: How long to retry; at least one second.
         retried: The errors after which it is called again.
     """
     patience_seconds = max(patience_seconds, 1.0)
@@ -59,7 +60,7 @@ class _Backoff:
         self._began_at = time.monotonic()
 
     def wait(self, state: RetryCallState) -> float:
-        """Seconds; no longer than there is patience, so that the last attempt is made when it ends."""
+        """Return the wait in seconds, limited to the time left, so that a last attempt is made when the time is up."""
         now = time.monotonic()
         longest = (now - self._began_at) * min(2**state.attempt_number, _LONGEST_IN_ATTEMPTS)
         return min(random.uniform(0, longest), max(self._give_up_at - now, 0.0))  # noqa: S311

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
     Rows = pandas.DataFrame | PlacedRows | PlacedMappings | Sequence[Mapping[str, Any]]
 
-# Each adds a SELECT to every statement of a consolidation that reads the staged rows.
+# Each group adds a SELECT to every statement of a consolidation that reads the staged rows.
 _MOST_GROUPS = 50
 
 
 def grouped_by_columns(rows: Rows, spec: TableSpec, game_date: date | None, *, source: str) -> list[PlacedRows]:
-    """Return the rows of each set of columns, in the order in which the sets appear.
+    """Return the rows grouped by their set of columns, in order of first appearance.
 
-    Rows that come as columns, such as a frame's, own all of them. A mapping owns its fields, and two that are filled
-    in: an absent date is the batch's, if the column is a DATE, and an absent key that may be NULL is NULL if other
-    rows have it, since many serialisers omit nulls.
+    Rows given as columns, such as a frame, own all of them. A mapping owns its fields, and two kinds are filled in: a
+    missing date is the batch's date if the column is a DATE, and a missing nullable key is NULL if other rows have it,
+    because many serialisers omit nulls.
 
     Args:
-        rows: A frame of pandas, mappings, or what a file has.
+        rows: A pandas frame, mappings, or the rows of a file.
         spec: Names the keys and the date column.
-        game_date: The batch's date; None: absent dates are not filled in.
-        source: What the rows are called in messages.
+        game_date: The batch's date; with None, missing dates are not filled in.
+        source: What messages call the rows.
 
     Raises:
         StagedDataError: There are no rows, a row is not a mapping, a frame has a column twice, or there are more than
@@ -52,7 +52,7 @@ def _groups(rows: Rows, spec: TableSpec, dates: Mapping[str, str], source: str) 
         return _by_fields(rows, spec, dates, source)
     if isinstance(rows, PlacedRows):
         return [_with_dates(rows, dates)]
-    # Who hands in a frame has loaded pandas.
+    # A caller that passes a frame has loaded pandas.
     if (pandas := sys.modules.get("pandas")) and isinstance(rows, pandas.DataFrame):
         return [_with_dates(of_frame(rows, source=source), dates)]
     counted: list[Any] = list(rows)
@@ -76,7 +76,7 @@ def _by_fields(found: PlacedMappings, spec: TableSpec, dates: Mapping[str, str],
         places, members = groups.setdefault(frozenset(whole), ([], []))
         if len(groups) > _MOST_GROUPS:
             raise StagedDataError(
-                f"{source}: {found.places[position]} has one more set of fields than the {_MOST_GROUPS} that "
+                f"{source}: {found.places[position]} has a new set of fields, but only {_MOST_GROUPS} different sets "
                 "can be staged at once; write null where a value is missing, or split the rows"
             )
         places.append(found.places.numbers[position])

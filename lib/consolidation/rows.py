@@ -1,4 +1,4 @@
-"""Rows of any origin, converted to the main table's types or refused with their place."""
+"""Convert rows of any origin to the main table's types, or refuse them with their place."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from lib.consolidation.warehouse import Column
 if TYPE_CHECKING:
     import pyarrow
 
-# Equal values of one of these types are read alike; 0.0 and -0.0 are not.
+# Equal values of these types convert to the same result; 0.0 and -0.0 do not.
 _READ_ALIKE = (str, int, bool, date)
 
 
 def convert(rows: PlacedRows, columns: Sequence[Column], *, source: str, exact: Collection[str] = ()) -> pyarrow.Table:
-    """These columns as an Arrow table of the given types; NUMERIC is decimal128(38, 9), and JSON is text.
+    """Return these columns as an Arrow table of the given types; NUMERIC is decimal128(38, 9), and JSON is text.
 
-    Empty text, NaN and infinities become NULL. What is not a value of its column's type is refused, never guessed.
+    Empty text, NaN and infinities become NULL. Any other value that does not match its column's type is refused.
 
     Args:
-        rows: Have each of `columns`.
+        rows: The rows; they have every one of `columns`.
         columns: The types to convert to.
-        source: What the rows are called in messages.
+        source: What messages call the rows.
         exact: Columns in which a NUMERIC that would be rounded is refused; in others it is rounded.
 
     Raises:
-        StagedDataError: Names the row or line, the column, the value and the type; or the column, if columns of its
-            type cannot be staged.
+        StagedDataError: A value does not match its column; names row or line, column, value and type. Or columns of
+            this type cannot be staged; names the column.
     """
     import pyarrow
 
@@ -45,14 +45,14 @@ def _converted(rows: PlacedRows, column: Column, source: str, *, exact: bool) ->
     read = reader(column, exact=exact)
     if read is None:
         raise StagedDataError(
-            f"{source}: column {column.name} is a {column.declared:.200}, which cannot be staged; leave the column out"
+            f"{source}: column {column.name} is a {column.declared:.200}, which cannot be staged; omit the column"
         )
     distinct, numbers = _distinct(rows.columns[column.name])
     converted = []
     for number, value in enumerate(distinct):
         try:
             converted.append(read(value))
-        # Values of other libraries have limits of their own: years past 9999, nesting, digits.
+        # Values of other libraries have their own limits: years past 9999, nesting, digits.
         except (ValueError, TypeError, ArithmeticError, NotImplementedError, RecursionError):
             where = rows.places[numbers.index(number).as_py()]
             raise StagedDataError(
@@ -62,9 +62,9 @@ def _converted(rows: PlacedRows, column: Column, source: str, *, exact: bool) ->
 
 
 def _distinct(values: Sequence[Any] | pyarrow.ChunkedArray) -> tuple[Sequence[Any], pyarrow.Array]:
-    """Values, in the order of the rows, and for each row the number of its value; null where it has none.
+    """Return the values, and for each row the index of its value; null if it has none.
 
-    Where equal values may be read differently, as ``1`` and ``True`` or ``0.0`` and ``-0.0``, each row keeps its own.
+    If equal values may convert differently, such as ``1`` and ``True`` or ``0.0`` and ``-0.0``, each row keeps its own.
     """
     import pyarrow
 

@@ -1,4 +1,4 @@
-"""Whether a table's settings fit its columns, and whether staged columns do, column by column."""
+"""Check that a table's settings match its columns, and that staged columns do."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
 from lib.words.choices import nearest
 
-# Written with one type and read back as another without a loss that matters here:
-# a column is declared NUMERIC(4,1) and lives as FLOAT64.
+# Types that convert to each other without a loss that matters here:
+# a column may be declared NUMERIC(4,1) and stored as FLOAT64.
 NUMBERS = {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"}
 
-# pandas' names of an index without a name: in CSV, in CSV that it read and wrote again, and in Parquet.
+# pandas' names for an unnamed index: in CSV, in CSV that it read and rewrote, and in Parquet.
 _PANDAS_INDEX = {"", "Unnamed: 0", "__index_level_0__"}
 _MOST_NAMED = 20
 
 
 def tables_by_columns(columns: Mapping[TableName, tuple[Column, ...]]) -> dict[tuple[Column, ...], list[TableName]]:
-    """The tables grouped by their columns, which are equal where names, types, order and storage are."""
+    """Group tables by their columns, compared by name, type, order and storage."""
     groups: dict[tuple[Column, ...], list[TableName]] = {}
     for table, shape in columns.items():
         groups.setdefault(shape, []).append(table)
@@ -32,13 +32,13 @@ def tables_by_columns(columns: Mapping[TableName, tuple[Column, ...]]) -> dict[t
 
 
 def check_spec(spec: TableSpec, columns: Sequence[Column]) -> None:
-    """Raise `SpecMismatch` unless the settings fit the main table's columns."""
+    """Raise `SpecMismatch` unless the settings match the main table's columns."""
     if faults := spec_faults(spec, columns):
         raise SpecMismatch(spec.table, faults)
 
 
 def spec_faults(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
-    """What is wrong with the settings, a line for each fault."""
+    """Return a line for each fault in the settings."""
     types = {column.name: column.type for column in columns}
     faults: dict[str, str] = {}
     for demand in _demands(spec):
@@ -47,12 +47,12 @@ def spec_faults(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
                 faults.setdefault(name, f"{demand.setting}: the table lacks {_named(name, types)}")
             elif not demand.fits(types[name]):
                 hint = demand.hint(types[name])
-                faults[name] = f"{demand.setting}: {name} must be {demand.wanted}, and is {types[name]}{hint}"
+                faults[name] = f"{demand.setting}: {name} must be {demand.wanted}, but is {types[name]}{hint}"
     return list(faults.values())
 
 
 def spec_additions(spec: TableSpec, columns: Sequence[Column]) -> list[Column]:
-    """The columns that the table lacks, of the type that they most likely have."""
+    """Return the columns that the table lacks, with their most likely types."""
     present = {column.name for column in columns}
     likely = {name: demand.likely for demand in _demands(spec) for name in demand.names}
     return [Column(name, type_) for name, type_ in likely.items() if name not in present]
@@ -60,7 +60,7 @@ def spec_additions(spec: TableSpec, columns: Sequence[Column]) -> list[Column]:
 
 @dataclass(frozen=True)
 class _Demand:
-    """What a setting asks of the columns that it names."""
+    """The requirements that a setting puts on the columns it names."""
 
     setting: str
     names: Sequence[str]
@@ -71,7 +71,7 @@ class _Demand:
 
 
 def _demands(spec: TableSpec) -> list[_Demand]:
-    comparable = "of a type that can be compared"
+    comparable = "of a comparable type"
     demands = [
         _Demand("key_columns", spec.key_columns, is_orderable, comparable, "STRING"),
         _Demand(
@@ -96,23 +96,26 @@ def check_staged_columns(spec: TableSpec, main: Sequence[Column], staged: Sequen
     """Raise unless staged rows can be merged into the main table.
 
     Args:
-        source: What is checked, for the message: a file or a staging table.
+        spec: The main table.
+        main: The main table's columns.
+        staged: The staged columns.
+        source: What messages call the rows: a file or a staging table.
 
     Raises:
         StagedDataError: Names the unknown columns with the statement that adds them,
-            those of another type, or the missing key or date columns.
+            the columns of another type, or the missing key or date columns.
     """
     types = {column.name: column.type for column in main}
     unknown = [column for column in staged if column.name not in types]
     if unknown:
         raise StagedDataError(_unknown(spec, types, unknown, source))
     differing = [
-        f"{column.name} is {column.type} and not {types[column.name]}"
+        f"{column.name} is {column.type}, not {types[column.name]}"
         for column in staged
         if column.type != types[column.name] and not {column.type, types[column.name]} <= NUMBERS
     ]
     if differing:
-        raise StagedDataError(f"{source} does not fit {spec.table}: {'; '.join(differing)}")
+        raise StagedDataError(f"{source} does not match {spec.table}: {'; '.join(differing)}")
     present = {column.name for column in staged}
     if missing := [name for name in spec.needed_columns if name not in present]:
         raise StagedDataError(
@@ -122,7 +125,7 @@ def check_staged_columns(spec: TableSpec, main: Sequence[Column], staged: Sequen
 
 
 def unfilled_date(spec: TableSpec, missing: Collection[str]) -> str:
-    """Why the batch's date is not filled in, if that is among what is missing."""
+    """Explain why the batch's date is not filled in, if the date column is missing."""
     if spec.dates.is_date or spec.date_column not in missing:
         return ""
     return f"; a date is not enough to fill in {spec.date_column}, which is a {spec.date_type}"
@@ -138,9 +141,14 @@ def _unknown(spec: TableSpec, types: dict[str, str], unknown: Sequence[Column], 
 
 
 def statement_that_adds(spec: TableSpec, present: Iterable[str], columns: Iterable[Column]) -> str:
-    """The ``ALTER TABLE`` for the columns whose type is known; empty: none can be added.
+    """Return an ``ALTER TABLE`` for the columns whose type is known; empty if none can be added.
 
-    It will be pasted, so it holds no name that is not plain, or that BigQuery takes for one that is present.
+    People paste it, so it omits names that are not plain identifiers, and names that BigQuery treats as existing ones.
+
+    Args:
+        spec: The main table.
+        present: The table's columns.
+        columns: The columns to add.
     """
     taken = {name.lower() for name in present}
     additions = [

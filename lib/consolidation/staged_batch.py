@@ -1,4 +1,4 @@
-"""What is staged of a batch: which tables are to be merged, and how they are read."""
+"""A batch's staging tables: which ones to merge, and how to read them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ from lib.words.brief import brief
 
 @dataclass(frozen=True)
 class StagedBatch:
-    """A batch's staging tables, by what the ledger's runs have done to them.
+    """A batch's staging tables, by whether the ledger lists them as merged.
 
     Attributes:
-        to_merge: Their rows are nowhere else.
-        merged: The ledger names them; they only wait to be dropped.
-        known: The batch's runs that were looked at, and the fence of its date.
-        listed: All of them as they were listed.
-        dates_of: Of how many dates a table has rows; those that are not in it have rows of one.
-        has_other_dates: The tables may have rows of other dates, which are left for their own transactions.
+        batch_id: The batch.
+        game_date: The date.
+        to_merge: Tables whose rows are not merged yet.
+        merged: Tables that the ledger lists as merged; they only wait to be dropped.
+        known: The batch's runs in the ledger, and the fence of the date.
+        listed: All tables, as listed.
+        dates_of: The number of dates in a table's rows; a table that is not in it has one date.
+        has_other_dates: Whether the tables may have rows of other dates, which are merged in other transactions.
     """
 
     batch_id: str
@@ -48,17 +50,17 @@ class StagedBatch:
 
     @property
     def entries(self) -> list[str]:
-        """What the ledger records of the tables to merge."""
+        """The ledger entries of the tables to merge."""
         return [ledger_entry(table.table, self.game_date, self.dates_of.get(table, 1)) for table in self.to_merge]
 
     @cached_property
     def listed_at(self) -> datetime:
-        """The warehouse's time before anything that was read of the tables."""
+        """The warehouse's time before any of the tables was read."""
         return min(table.listed_at for table in self.listed)
 
     @property
     def waiting(self) -> list[StagingTable]:
-        """Those of them that are to be merged."""
+        """The listed tables that are to be merged."""
         wanted = set(self.to_merge)
         return [table for table in self.listed if table.name in wanted]
 
@@ -67,7 +69,7 @@ class StagedBatch:
         return {table.name: table.version for table in self.listed}
 
     def unchanged(self, listed_now: Iterable[StagingTable]) -> list[TableName]:
-        """Those that are still as they were: the only ones that a run of them may drop."""
+        """Return the tables that have not changed: only these may a run drop."""
         versions = self._versions
         return [table.name for table in listed_now if versions.get(table.name) == table.version]
 
@@ -77,11 +79,11 @@ class StagedBatch:
 
     @property
     def run_id(self) -> str:
-        """Names the merging of exactly these tables as they were listed: whoever repeats it finds the same name.
+        """Identifies a merge of exactly these tables, as listed; a repeated attempt gets the same id.
 
-        A table that was written again is another table: whoever finds the run of the one must not
-        take it for the run of the other, and drop rows that it has not merged. One made anew just
-        as it was is told apart by the runs known by then.
+        A table that was written again counts as another table: its run must not be mistaken for the
+        earlier one, because unmerged rows would be dropped. A table that was recreated exactly as it
+        was gets another id through the runs known by then.
         """
         tables = [f"{table} {self._versions[table]}" for table in self.to_merge]
         named = "\n".join([self.batch_id, str(self.game_date), *sorted(tables), *sorted(self.known_runs)])
@@ -90,7 +92,7 @@ class StagedBatch:
 
 @dataclass(frozen=True)
 class GatheredRows:
-    """The rows to merge, and which tables stand behind each relation in them."""
+    """The rows to merge, and the tables that each of their relations gathers."""
 
     rows: StagedRows
     sources: dict[TableName, list[TableName]]
@@ -99,12 +101,17 @@ class GatheredRows:
 def find_staged(
     warehouse: Warehouse, spec: TableSpec, batch_id: str, game_date: date, *, known: Known | None = None
 ) -> StagedBatch:
-    """List the batch's staging tables, held against the ledger.
+    """List the batch's staging tables and compare them with the ledger.
 
-    `known` is what is on record of the batch, where the caller has looked; a consolidation looks after it has listed.
+    Args:
+        warehouse: Where to look.
+        spec: The main table.
+        batch_id: The batch.
+        game_date: The date.
+        known: The batch's records, if the caller has read them. A consolidation reads them after listing the tables.
 
     Raises:
-        UnmarkedStaging: One could be another main table's.
+        UnmarkedStaging: A table may belong to another main table.
     """
     listed = batch_tables(warehouse, spec, batch_id, with_columns=True)
     check_marks(warehouse, spec, batch_id, listed)
@@ -121,13 +128,13 @@ def find_staged(
 
 
 def _check_whole(batch: StagedBatch) -> None:
-    """Raise while a table would be merged without its last rows, and then be dropped with them."""
+    """Raise while a table has rows that would be lost: not merged yet, but dropped with the table."""
     streaming = [table for table in batch.listed if table.is_streaming]
     if streaming:
         first, more = streaming[0].name, f" and {len(streaming) - 1} more" if streaming[1:] else ""
         raise RowsStillStreaming(
-            f"staging table {first}{more} of batch {batch.batch_id}: rows were streamed into it that cannot be copied "
-            f"yet; nothing was merged. Try again by {batch.listed_at + STREAMING_LAG:%Y-%m-%d %H:%M} UTC at the latest"
+            f"staging table {first}{more} of batch {batch.batch_id}: streamed rows cannot be copied yet; nothing was "
+            f"merged; try again, at {batch.listed_at + STREAMING_LAG:%Y-%m-%d %H:%M} UTC at the latest"
         )
 
 
@@ -137,19 +144,24 @@ def _check_remembered(spec: TableSpec, batch: StagedBatch) -> None:
         if table.changed_at is not None and not spec.retention.remembers(table.changed_at, batch.listed_at):
             raise StagedDataError(
                 f"staging table {table.name} of batch {batch.batch_id} was last written {table.changed_at:%Y-%m-%d}, "
-                f"and the ledger keeps {spec.retention.ledger_days} days, so it may have been merged; nothing was "
-                f"merged; see what is in the table and drop it: runbook run consolidation_timeout -p "
+                f"but the ledger keeps only {spec.retention.ledger_days} days, so it may have been merged before; "
+                f"nothing was merged; inspect the table and drop it: runbook run consolidation_timeout -p "
                 f"cleanup={batch.batch_id}"
             )
 
 
 def gather_rows(warehouse: Warehouse, spec: TableSpec, batch: StagedBatch) -> GatheredRows:
-    """Check the tables' columns against the main table's, and group equal ones.
+    """Check the tables' columns against the main table's, and group tables with equal columns.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        batch: The tables to merge.
 
     Raises:
-        SpecMismatch: The settings do not fit the main table.
+        SpecMismatch: The table's settings do not match the main table.
         RowsStillStreaming: A table has rows that cannot be copied yet; says when to try again.
-        StagedDataError: A table does not fit, or is older than what the ledger remembers.
+        StagedDataError: A table does not match the main table, or is older than the ledger's oldest rows.
     """
     _check_whole(batch)
     _check_remembered(spec, batch)

@@ -1,4 +1,4 @@
-"""What is staged, read as one relation: tables of equal columns gathered as groups, and the groups as one SELECT."""
+"""Staged rows as one relation: tables with equal columns form a group, and the groups form one SELECT."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ class StagedRows:
     """All groups of a batch, read as one relation with the main table's types.
 
     Attributes:
-        is_of_one_date: Nothing but rows of the date is staged, or it is refused; else the other rows are not read.
+        spec: The main table.
+        main_columns: The main table's columns.
+        groups: The groups.
+        is_of_one_date: True if rows of other dates are refused; False if they are not read.
     """
 
     spec: TableSpec
@@ -39,31 +42,31 @@ class StagedRows:
 
     @property
     def columns(self) -> list[Column]:
-        """What any group staged, in the main table's order."""
+        """The columns that any group has, in the main table's order."""
         staged = {column.name for group in self.groups for column in group.columns}
-        # What the MERGE sets itself is not read: it says nothing of a row, and not which one is newer.
+        # Columns that the MERGE sets itself are not read: a staged value there has no meaning, not even its age.
         wanted = staged - {*self.spec.stamped}
         return [column for column in self.main_columns if column.name in wanted]
 
     @property
     def partly_staged(self) -> list[str]:
-        """Columns that some group lacks."""
+        """The columns that some group lacks."""
         owned = [{column.name for column in group.columns} for group in self.groups]
         return [column.name for column in self.columns if not all(column.name in names for names in owned)]
 
     @property
     def sql(self) -> str:
-        """A SELECT of all staged rows, with what each row owns of the columns that not every row does."""
+        """A SELECT of all staged rows, with a flag for each partly staged column: whether the row owns it."""
         owned = self.partly_staged
         return self._union(self.columns, owned)
 
     @property
     def ranked(self) -> list[Column]:
-        """What `sql` selects. Two rows of a rank may differ in nothing but the columns that they own."""
+        """The columns that `sql` selects; the flags are included because rows may differ only in them."""
         return [*self.columns, *(Column(f"staged__{name}", "BOOL") for name in self.partly_staged)]
 
     def of(self, *names: str) -> str:
-        """A SELECT of these columns of all staged rows, for statements that need no more."""
+        """Return a SELECT of only these columns of all staged rows."""
         needed = [column for column in self.columns if column.name in names]
         return self._union(needed, ())
 
@@ -73,7 +76,14 @@ class StagedRows:
 
 
 def select(group: StagedGroup, columns: Iterable[Column], owned: Iterable[str], *more: str) -> str:
-    """A SELECT of one group's rows, NULL in the columns that it lacks."""
+    """Return a SELECT of one group's rows, with NULL for columns that it lacks.
+
+    Args:
+        group: The group.
+        columns: The columns to select.
+        owned: The columns to flag: whether a row owns them.
+        more: Further items to select.
+    """
     types = {column.name: column.type for column in group.columns}
     items = [_item(column, types.get(column.name)) for column in columns]
     items += [f"{'TRUE' if name in types else 'FALSE'} AS {ownership(name)}" for name in owned]
@@ -88,14 +98,14 @@ def _item(column: Column, staged_type: str | None) -> str:
 
 
 def ownership(name: str) -> str:
-    """The column that says whether a row owns that column."""
+    """Return the name of the flag for whether a row owns the column."""
     return quoted(f"staged__{name}")
 
 
 def staged_groups(
     columns: Mapping[TableName, tuple[Column, ...]], relation_prefix: TableName
 ) -> dict[StagedGroup, list[TableName]]:
-    """Tables with equal columns, stored alike, each group under a name of its own."""
+    """Group tables whose columns and storage are equal, each group under its own name."""
     return {
         StagedGroup(relation_prefix.sibling(f"{relation_prefix.table}_{number}"), shape): tables
         for number, (shape, tables) in enumerate(tables_by_columns(columns).items())

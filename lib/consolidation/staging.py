@@ -1,4 +1,4 @@
-"""Staging tables: one for each write of a worker, until its batch is consolidated."""
+"""Staging tables: one for each write by a worker, kept until its batch is consolidated."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StagingWrite:
-    """One table that was written, with the number of its rows."""
+    """A table that was written, and its number of rows."""
 
     table: TableName
     rows: int
 
 
 class BatchStagingWriter:
-    """Writes a worker's rows into staging tables of their own."""
+    """Writes a worker's rows to new staging tables."""
 
     __repr__ = brief("_spec.table")
 
@@ -52,21 +52,21 @@ class BatchStagingWriter:
     def write(
         self, rows: Rows, *, batch_id: str, worker_id: str, game_date: str | date | None = None
     ) -> list[StagingWrite]:
-        """Check the rows and write a table for each set of columns that they own: all of them, or none.
+        """Check the rows and write one table for each set of columns that they own; all tables or none.
 
-        NaN and infinities become NULL, an array that is NULL becomes empty, and a NUMERIC is rounded to its column's
-        digits, as BigQuery does it; a key that would be rounded is refused. JSON may be text or what it stands for.
-        Columns of the main table may be absent, except the keys and the date; a consolidation leaves absent columns of
-        existing rows alone. A frame's rows own all its columns. A mapping owns the fields that it has, and those that
-        `grouped_by_columns` fills in.
+        NaN and infinities become NULL, a NULL array becomes empty, and a NUMERIC is rounded to its column's digits,
+        as in BigQuery; a key that would be rounded is refused. JSON may be text or a Python value. Columns of the main
+        table may be missing, except the keys and the date; a consolidation leaves them unchanged in existing rows. A
+        frame's rows own all its columns. A mapping owns its fields and those that `grouped_by_columns` fills in.
 
         Args:
             rows: A frame, or mappings.
-            worker_id: Who writes; letters, digits, hyphens and underscores.
-            game_date: Every row must be of it; fills in an absent date, if the column is a DATE.
+            batch_id: The batch.
+            worker_id: The writer; letters, digits, hyphens and underscores.
+            game_date: The date of every row; fills in a missing date if the column is a DATE.
 
         Raises:
-            StagedDataError: The rows do not fit; nothing was written.
+            StagedDataError: The rows do not match the main table; nothing was written.
         """
         tables = self._checked(rows, batch_id, game_date, "the staged data")
         return self._load(
@@ -82,10 +82,17 @@ class BatchStagingWriter:
         game_date: str | date | None = None,
         source: str = "the staged data",
     ) -> list[StagingWrite]:
-        """As `write`, split over about as many tables as there are workers.
+        """As `write`, but split over about `workers` tables: fewer for fewer rows, more for more sets of columns.
 
-        All tables are written or none. `source` is what the rows are called in messages.
-        Fewer tables are written when there are fewer rows, more when there are more sets of columns.
+        Args:
+            rows: A frame, mappings, or the rows of a file.
+            batch_id: The batch.
+            workers: The number of tables.
+            game_date: As for `write`.
+            source: What messages call the rows.
+
+        Raises:
+            StagedDataError: The rows do not match the main table; nothing was written.
         """
         tables = self._checked(rows, batch_id, game_date, source)
         total = sum(table.num_rows for table in tables)
@@ -105,7 +112,7 @@ class BatchStagingWriter:
         return [StagingWrite(name, rows.num_rows) for name, rows in tables.items()]
 
     def _checked(self, rows: Rows, batch_id: str, game_date: str | date | None, source: str) -> list[pyarrow.Table]:
-        """A table for each set of columns, in the main table's types and order."""
+        """Return a table for each set of columns, in the main table's types and order."""
         checked_batch_id(batch_id)
         day = None if game_date is None else checked_game_date(game_date)
         groups = grouped_by_columns(rows, self._spec, day, source=source)
@@ -137,7 +144,7 @@ class BatchStagingWriter:
         active = self._spec.active_column
         for key in self._spec.key_columns:
             if key not in self._spec.nullable_keys and (empty := table.column(key).is_null().index(True).as_py()) >= 0:
-                raise StagedDataError(f"{source}: {places[empty]}, column {key}: empty, and a key must not be")
+                raise StagedDataError(f"{source}: {places[empty]}, column {key}: a key must not be empty")
         self._check_dates(table.column(self._spec.date_column), places, expected, source)
         if active in table.column_names and (inactive := table.column(active).index(False).as_py()) >= 0:
             raise StagedDataError(
@@ -157,7 +164,7 @@ class BatchStagingWriter:
 
 
 def _shares(table: pyarrow.Table, parts: int) -> Iterator[pyarrow.Table]:
-    """The table in so many parts, as even as can be; at least one, at most one a row."""
+    """Yield the table in `parts` parts of nearly equal size; at least one part, at most one per row."""
     parts = max(1, min(parts, table.num_rows))
     bounds = [table.num_rows * part // parts for part in range(parts + 1)]
     return (table.slice(start, end - start) for start, end in pairwise(bounds))
@@ -166,10 +173,13 @@ def _shares(table: pyarrow.Table, parts: int) -> Iterator[pyarrow.Table]:
 def staging_of(
     warehouse: Warehouse, spec: TableSpec, prefixes: Sequence[str] = (), *, with_columns: bool = False
 ) -> list[StagingTable]:
-    """The staging tables of the dataset that are not recorded as another main table's, by name.
+    """Return the dataset's staging tables by name, except those recorded as another main table's.
 
     Args:
-        prefixes: Only those whose names start with one of these; none: all.
+        warehouse: Where to look.
+        spec: The main table.
+        prefixes: Only tables whose names start with one of these; empty means all.
+        with_columns: Also list the tables' columns.
     """
     listed = {
         table.name: table
@@ -180,16 +190,18 @@ def staging_of(
 
 
 def batches_of(spec: TableSpec, table: StagingTable, known: Mapping[str, Collection[str]]) -> tuple[str, ...]:
-    """The batches that a table may be of: the one that its writer recorded, or else those in its name.
+    """Return the batches that a table may belong to: the recorded one, or else those that fit its name.
 
     Args:
+        spec: The main table.
+        table: The staging table.
         known: The result of `batches_in_ledger`.
     """
     return (table.batch_id,) if table.batch_id else spec.staging.batches(table.name.table, known)
 
 
 def batches_in_ledger(warehouse: Warehouse, spec: TableSpec, tables: Sequence[StagingTable]) -> dict[str, set[str]]:
-    """The `known_batches` that those of these tables may be of whose writer recorded none."""
+    """Return the `known_batches` that fit the names of those tables that record no batch."""
     names = [table.name.table for table in tables if not table.batch_id]
     return known_batches(warehouse, spec, {reading for name in names for reading in spec.staging.readings(name)})
 
@@ -197,7 +209,7 @@ def batches_in_ledger(warehouse: Warehouse, spec: TableSpec, tables: Sequence[St
 def batch_tables(
     warehouse: Warehouse, spec: TableSpec, batch_id: str, *, with_columns: bool = False
 ) -> list[StagingTable]:
-    """The staging tables that a batch's id fits, by name: it may be the start of another batch's id."""
+    """Return the staging tables, by name, that may belong to the batch; its id may also start another batch's id."""
     names, spelled = spec.staging, spelled_in_names(batch_id)
     listed = staging_of(warehouse, spec, names.prefixes_of(batch_id), with_columns=with_columns)
     return [
@@ -210,10 +222,10 @@ def batch_tables(
 def named_in_ledger(
     warehouse: Warehouse, spec: TableSpec, batches: Mapping[StagingTable, Sequence[str]]
 ) -> dict[str, datetime]:
-    """`merged_names` of the runs of these tables' batches; a run before a table was written did not merge it.
+    """Return `merged_names` of the runs of these tables' batches, without runs from before the tables were written.
 
     Raises:
-        WarehouseUnavailable: There are too many.
+        WarehouseUnavailable: There are too many runs.
     """
     times = [moment for table in batches if (moment := table.changed_at)]
     names = {name for table, found in batches.items() if table.changed_at for name in found}
@@ -222,16 +234,16 @@ def named_in_ledger(
 
 @dataclass(frozen=True)
 class BatchBacklog:
-    """What is left in staging of one batch.
+    """The staging tables that are left of one batch.
 
     Attributes:
-        batches: Its id, as the writer or the ledger has it, or as its tables' names spell it; several: it may be any of
-            these; none: the names show no batch.
+        batches: The batch's id, as recorded by its writer or the ledger, or as spelled in its tables' names. Several
+            if it may be any of them; empty if the names show no batch.
         tables: The staging tables.
-        oldest: When the first was written; None: not known.
-        newest: When the last was written; None: not known.
-        merged_tables: Tables that the ledger knows: merged, and not dropped yet.
-        waiting: All others. The ledger knows nothing of them.
+        oldest: When the first was written; None if unknown.
+        newest: When the last was written; None if unknown.
+        merged_tables: How many the ledger lists as merged; they have not been dropped yet.
+        waiting: All other tables.
     """
 
     batches: tuple[str, ...]
@@ -245,12 +257,12 @@ class BatchBacklog:
 
     @property
     def batch_id(self) -> str:
-        """Empty where it is not known."""
+        """The batch's id; empty if it is not certain."""
         return self.batches[0] if len(self.batches) == 1 else ""
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """The batch's name for people."""
         return " or ".join(self.batches) or "not known"
 
     @property
@@ -263,7 +275,7 @@ class BatchBacklog:
 
 
 def staging_backlog(warehouse: Warehouse, spec: TableSpec) -> list[BatchBacklog]:
-    """All staging tables by batch, those that wait longest first."""
+    """Return all staging tables by batch, oldest first."""
     listed = staging_of(warehouse, spec)
     known = batches_in_ledger(warehouse, spec, listed)
     batches = {table: batches_of(spec, table, known) for table in listed}

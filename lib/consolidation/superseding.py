@@ -1,8 +1,8 @@
-"""Of the rows that are equal in the columns of `TableSpec.supersedes`, one stays active: the newest.
+"""Keep one row active, the newest, of each group of rows that are equal in the columns of `TableSpec.supersedes`.
 
-A batch is newer than what is there, as it is where a key is updated: a row of the main table is superseded by
-the batch's newest row of its group, if that has another key. It is set inactive and never deleted, and neither is it
-overwritten when its key comes back: that row is a new one. Which rows were superseded, and by which run, is on record.
+A batch counts as newer than the main table, as for updates of a key: a row of the main table is superseded by the
+batch's newest row of its group if that row has another key. A superseded row is set inactive, never deleted. If its key
+comes back, that is a new row and does not overwrite it. The superseded rows are recorded, with the run that did it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from lib.consolidation.staged_rows import StagedGroup, StagedRows, select
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Execute, Partitions, Warehouse
 
-# Of a row of the MERGE's source: whether it is staged, and whether it is the one that stays active.
+# Flags of a row in the MERGE's source: whether it is staged, and whether it stays active.
 STAGED = "staged__now"
 KEPT = "staged__kept"
 
 
 def superseded_columns(spec: TableSpec, main: Sequence[Column]) -> list[Column]:
-    """Of the table of superseded rows: which one, by which run, when."""
+    """Return the columns of the table of superseded rows: the run, the time and the row's key."""
     types = {column.name: column.type for column in main}
     return [
         Column("superseded_by", "STRING"),
@@ -37,7 +37,7 @@ def _named(spec: TableSpec) -> list[str]:
 
 
 def make_room_for_superseded(warehouse: Warehouse, spec: TableSpec) -> None:
-    """Make what a table that supersedes needs beside it, or add the columns that it lacks; else nothing."""
+    """Create the tables that `supersedes` needs, or add their missing columns; without `supersedes` do nothing."""
     if not spec.supersedes:
         return
     wanted = superseded_columns(spec, warehouse.columns(spec.table))
@@ -49,7 +49,7 @@ def make_room_for_superseded(warehouse: Warehouse, spec: TableSpec) -> None:
 
 
 def record_superseded(staged: StagedRows) -> Execute:
-    """Before the MERGE, which sets inactive what this puts on record. Parameters: day, run_id."""
+    """Return the step that records the rows that the MERGE will set inactive. Parameters: day, run_id."""
     spec = staged.spec
     names = _named(spec)
     return Execute(
@@ -60,14 +60,14 @@ def record_superseded(staged: StagedRows) -> Execute:
 
 
 def _superseded(staged: StagedRows) -> str:
-    """The rows T that are active and of another key than the newest row that is staged of their group."""
+    """Return the active rows T whose key differs from that of their group's newest staged row."""
     spec = staged.spec
     winners = (
         f"SELECT {column_list(spec.key_columns)} FROM ({staged.sql}) AS staged "
         f"WHERE TRUE QUALIFY {rank(spec, staged.ranked, spec.supersedes)} = 1"
     )
     others = [name for name in spec.key_columns if name not in spec.supersedes]
-    # A key column that is NULL and one with a value make two keys, and NULL is not FALSE.
+    # NULL and a value in a key column are different keys, but their comparison is NULL, not FALSE.
     return (
         f"{spec.table.sql} AS T JOIN ({winners}) AS W ON {_same(spec.supersedes)} "
         f"WHERE {counted_rows(spec, 'T')} AND ({_same(others)}) IS NOT TRUE"
@@ -79,13 +79,13 @@ def _same(names: Sequence[str]) -> str:
 
 
 def merge_source(staged: StagedRows) -> str:
-    """The newest of each key, the one of its group that is kept marked, and the rows that this run supersedes."""
+    """Return the newest row of each key, flagged if its group keeps it, and the rows that this run supersedes."""
     spec, flag = staged.spec, Column(STAGED, "BOOL")
     types = {column.name: column.type for column in staged.main_columns}
     keys = tuple(Column(name, types[name]) for name in spec.key_columns)
     gone = select(StagedGroup(spec.superseded, keys), staged.columns, staged.partly_staged, f"FALSE AS {STAGED}")
     rows = f"SELECT *, TRUE AS {STAGED} FROM ({staged.sql}) AS staged UNION ALL {gone} WHERE superseded_by = @run_id"
-    # A superseded row whose key is staged, too, is that staged row's to update.
+    # If a superseded row's key is staged too, the staged row updates it.
     staged_first = replace(spec, newest_first=(STAGED, *spec.newest_first))
     ranked = [flag, *staged.ranked]
     newest = f"SELECT * FROM ({rows}) AS each_row {newest_of_each_key(staged_first, ranked)}"
@@ -93,18 +93,18 @@ def merge_source(staged: StagedRows) -> str:
 
 
 def counted_by_this_run(spec: TableSpec) -> str:
-    """What this run has put on record, counted."""
+    """Return a SELECT that counts the rows this run recorded as superseded."""
     return _counted(spec, f"{spec.superseded.sql} AS W WHERE W.superseded_by = @run_id")
 
 
 def counted_beforehand(staged: StagedRows) -> str:
-    """What a run would put on record, counted. Parameters: day."""
+    """Return a SELECT that counts the rows that a run would supersede. Parameters: day."""
     keys = column_list(staged.spec.key_columns, "T")
     return _counted(staged.spec, f"(SELECT {keys} FROM {_superseded(staged)}) AS W")
 
 
 def _counted(spec: TableSpec, rows: str) -> str:
-    """How many rows, how many of their keys are there twice, and the rows beyond the first of each key."""
+    """Return a SELECT of the number of rows, of their duplicate keys, and of rows beyond the first of each key."""
     keys = column_list(spec.key_columns, "W")
     return (
         "SELECT COALESCE(SUM(copies), 0) AS superseded_rows, COUNTIF(copies > 1) AS superseded_duplicates, "
@@ -114,7 +114,7 @@ def _counted(spec: TableSpec, rows: str) -> str:
 
 
 def main_counts(spec: TableSpec) -> str:
-    """All rows of the date, and of the active ones the keys that have several, and the rows beyond the first."""
+    """Return a SELECT that counts the date's rows and, for active rows, duplicate keys and rows beyond the first."""
     keys = column_list(spec.key_columns, "T")
     return (
         "SELECT COALESCE(SUM(stored), 0) AS rows_before, COUNTIF(copies > 1) AS duplicates_before, "
@@ -125,9 +125,9 @@ def main_counts(spec: TableSpec) -> str:
 
 
 def key_counts(staged: StagedRows) -> str:
-    """As of a table that supersedes nothing, but of all rows of the date; and the staged groups that are wrong.
+    """Return the counts of a table without `supersedes`, taken over all rows of the date, and the wrong staged groups.
 
-    Those that another batch has left wrong are not looked at.
+    Wrong groups left by other batches are not counted.
     """
     spec = staged.spec
     keys, active = column_list(spec.key_columns), quoted(spec.active_column)

@@ -1,4 +1,4 @@
-"""Which table is consolidated, and what its columns mean."""
+"""The table that batches are consolidated into, and the meaning of its columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lib.errors import UserError
 from lib.words.brief import brief
 
 FENCES_PREFIX = "consolidation_fences__"
-# Its lock keys stand in the runbooks and documents of before any other table could be consolidated.
+# Existing runbooks and documents use this table's lock keys without a table name.
 _LOCKED_BY_DATE_ALONE = TableName("nba_predictions", "player_prop_predictions")
 _DEFAULT_STAGING = StagingNames()
 _DEFAULT_RETENTION = Retention()
@@ -22,32 +22,33 @@ _LONGEST_TABLE = 250  # its fence table's name is longer
 
 @dataclass(frozen=True)
 class TableSpec:
-    """A table that batches are consolidated into. What is left out names no column.
+    """A table that batches are consolidated into. Optional settings name no column by default.
 
     Attributes:
         table: The main table.
-        key_columns: The business key, compared exactly, NULL equal to NULL.
-        date_column: Has the date that a row belongs to; a transaction touches one date.
-        date_type: Its type. Of a `TIMESTAMP` the date is the day in `timezone`, of a `DATETIME` its own day.
-        timezone: The environment's, in which a moment is of a date; empty: UTC.
+        key_columns: The business key, compared exactly, with NULL equal to NULL.
+        date_column: The date that a row belongs to; a transaction touches one date.
+        date_type: Its type. For a `TIMESTAMP` the date is the day in `timezone`, for a `DATETIME` its own day.
+        timezone: The environment's time zone, which decides a timestamp's date; empty means UTC.
         nullable_keys: Key columns that may be NULL.
         row_id_column: Identifies a generation of a row, not its key; may be empty.
-        newest_first: Columns that tell which of two rows with one key is newer, most
+        newest_first: Columns that decide which of two rows with one key is newer, most
             significant first, greatest first, NULL last.
-        active_column: BOOL column without which a row does not count; empty: all count.
-        never_update: Columns that a MERGE sets on insert and leaves alone on update.
-        supersedes: Key columns within which one row stays active, the newest: without the line, say; empty: no row
-            supersedes one of another key. A batch is newer than what is there, also when it comes late.
+        active_column: BOOL column; rows where it is not TRUE do not count. Empty: all rows count.
+        never_update: Columns that a MERGE sets on insert and leaves unchanged on update.
+        supersedes: Key columns that define a group in which only the newest row stays active; for example the key
+            without the line. Empty: rows with different keys never supersede each other. A batch counts as newer than
+            existing rows, even if it arrives late.
         stamped: TIMESTAMP columns that a MERGE sets to its own time, whatever is staged.
         rounded_columns: Key columns that the rounded count rounds to an integer.
         staging: How its staging tables are named.
-        retention: How long is kept what consolidations and changes leave beside it.
+        retention: How long the records of consolidations and changes are kept.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
     table: TableName
-    key_columns: tuple[str, ...] = field(metadata={"write": "the columns that tell its rows apart, in []"})
+    key_columns: tuple[str, ...] = field(metadata={"write": "the columns that identify a row, in []"})
     date_column: str = field(metadata={"write": "the column with the date that a row belongs to"})
     date_type: DateType = "DATE"
     timezone: str = ""
@@ -66,9 +67,9 @@ class TableSpec:
 
     def __post_init__(self) -> None:
         if not self.key_columns:
-            raise UserError(f"table.key_columns: name at least one column that tells rows of {self.table} apart")
+            raise UserError(f"table.key_columns: name the columns that identify a row of {self.table}, at least one")
         if len({name.lower() for name in self.key_columns}) < len(self.key_columns):
-            raise UserError(f"table.key_columns: one is there twice in {', '.join(self.key_columns)!s:.200}")
+            raise UserError(f"table.key_columns: a column appears twice in {', '.join(self.key_columns)!s:.200}")
         self._check_what_a_merge_sets()
         _ = self.dates
         if len(self.table.table) > _LONGEST_TABLE:
@@ -76,7 +77,9 @@ class TableSpec:
         self._check_columns()
         for table in (self.table, self.fences, self.ledger, self.superseded, self.actions):
             if table.table.startswith(self.staging.prefixes):
-                raise UserError(f"staging.name: {self.staging.name!r:.80} starts as the table {table!s:.80} does")
+                raise UserError(
+                    f"staging.name: {self.staging.name!r:.80} must not start like the name of table {table!s:.80}"
+                )
 
     def _check_columns(self) -> None:
         plain_identifier(self.date_column, "table.date_column: column name")
@@ -89,11 +92,12 @@ class TableSpec:
 
     def _check_what_a_merge_sets(self) -> None:
         if self.supersedes and (not self.active_column or not {*self.supersedes} < {*self.key_columns}):
-            raise UserError(
-                "table.supersedes: name some of key_columns, and not all of them; it needs an active_column"
-            )
+            raise UserError("table.supersedes: name some of key_columns but not all, and set active_column")
         if own := {*self.stamped} & {*self.key_columns, self.date_column, self.active_column, self.row_id_column}:
-            raise UserError(f"table.stamped: {', '.join(sorted(own))!s:.200} says more than when the row was written")
+            raise UserError(
+                f"table.stamped: {', '.join(sorted(own))!s:.200} must not be set to the MERGE's time: it is a key, "
+                "date, active or row id column"
+            )
 
     @property
     def dates(self) -> DateColumn:
@@ -102,44 +106,44 @@ class TableSpec:
 
     @property
     def needed_columns(self) -> tuple[str, ...]:
-        """What every row has: key and date."""
+        """The columns that every row must have: key and date."""
         return tuple(dict.fromkeys((*self.key_columns, self.date_column)))
 
     @property
     def fences(self) -> TableName:
-        """One row per date, moved to the token of each consolidation: see `lib.consolidation.fence`."""
+        """The fence table, one row per date: see `lib.consolidation.fence`."""
         return self.table.sibling(f"{FENCES_PREFIX}{self.table.table}")
 
     @property
     def ledger(self) -> TableName:
-        """One row per committed consolidation."""
+        """The ledger, one row per committed consolidation."""
         return self.table.sibling(f"consolidation_runs__{self.table.table}")
 
     @property
     def superseded(self) -> TableName:
-        """One row for each row that a consolidation has superseded; only where the table has `supersedes`."""
+        """The table of superseded rows; it exists only with `supersedes`."""
         return self.table.sibling(f"consolidation_superseded__{self.table.table}")
 
     @property
     def actions(self) -> TableName:
-        """What operators changed: see `lib.consolidation.upkeep.audit`."""
+        """The audit table of operators' changes: see `lib.consolidation.upkeep.audit`."""
         return self.table.sibling(f"consolidation_actions__{self.table.table}")
 
     @property
     def identity(self) -> str:
-        """What decides which rows are one: two consolidations of one table must agree on it.
+        """The settings on which all consolidations of a table must agree, as one line; the fence table records it.
 
-        The fence table records it. Warehouses do not tell columns apart by case, so neither does this.
+        Column names are in lower case, because warehouses ignore their case.
         """
         keys = ",".join(sorted(name.lower() for name in self.key_columns))
         one_active = ",".join(sorted(name.lower() for name in self.supersedes))
         supersedes = f" supersedes={one_active}" if one_active else ""
-        # In two zones a moment may be of two dates.
+        # In two time zones a timestamp may have two dates.
         zone = f"@{self.dates.zone}" if self.date_type == "TIMESTAMP" else ""
         active = self.active_column.lower() or "-"
         return f"date={self.date_column.lower()}{zone} key={keys} active={active}{supersedes}"
 
     def lock_key(self, game_date: date) -> str:
-        """``consolidation_<dataset>.<table>_<date>``; of the one table that was locked before others, without it."""
+        """Return ``consolidation_<dataset>.<table>_<date>``; the first table's keys have no dataset and table."""
         table = "" if self.table == _LOCKED_BY_DATE_ALONE else f"{self.table}_"
         return f"consolidation_{table}{game_date.isoformat()}"

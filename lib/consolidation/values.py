@@ -1,4 +1,4 @@
-"""One value of any origin as a value of a column's type, or refused."""
+"""Convert a single value of any origin to a column's type, or refuse it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ _NUMERIC_PARAMETERS = (38, 9)
 
 
 def reader(column: Column, *, exact: bool = False) -> Reader | None:
-    """What reads values of a column; None: columns of its type cannot be staged.
+    """Return a function that converts values for a column; None if columns of its type cannot be staged.
 
-    It returns None for text without any letter, for NaN and for infinities. What is not a value of the type raises
-    ValueError, TypeError, ArithmeticError or what else the value's own library raises.
+    The function returns None for blank text, NaN and infinities. For a value that does not match the type it raises
+    ValueError, TypeError, ArithmeticError, or another error of the value's own library.
 
     Args:
+        column: The column.
         exact: Refuse a number that NUMERIC would round. Otherwise it is rounded half away from zero, as BigQuery
-            documents it for columns with parameters
+            documents for columns with parameters
             (https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#parameterized_data_types).
     """
     if column.type == "NUMERIC":
@@ -49,7 +50,7 @@ def reader(column: Column, *, exact: bool = False) -> Reader | None:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether it is None or stands for it: NaN, and the NA and NaT of pandas."""
+    """Return whether the value is None, NaN, or pandas' NA or NaT."""
     if isinstance(value, Decimal):
         return value.is_nan()
     if isinstance(value, float | Real):
@@ -58,11 +59,11 @@ def is_missing(value: Any) -> bool:
 
 
 def shown_value(value: Any) -> str:
-    """A value for a message: one line, at most 80 characters."""
+    """Return a value for a message: one line, at most 80 characters."""
     try:
         return f"{value!r:.80}"
     except (ValueError, NotImplementedError, RecursionError):
-        return f"such a {type(value).__name__}"
+        return f"a value of type {type(value).__name__}"
 
 
 def _or_none(read: Reader, value: Any) -> Any:
@@ -70,7 +71,7 @@ def _or_none(read: Reader, value: Any) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """NUL ends a text in some places and is refused in others, so it is left out."""
+    """Remove NUL characters, because some systems end a text there and others refuse it."""
     if isinstance(value, str):
         value.encode()  # refuses half of a surrogate pair
         return value.replace("\0", "") or None
@@ -87,7 +88,7 @@ def _short_text(value: Any, *, longest: int) -> str | None:
 
 
 def _json(value: Any) -> str:
-    """Python's JSON has NaN and infinities, which no warehouse reads."""
+    """Refuse NaN and infinities, which Python writes in JSON but warehouses cannot read."""
     if isinstance(value, str):
         json.loads(value, parse_constant=_no_json)
         return value
@@ -99,20 +100,20 @@ def _no_json(constant: str) -> None:
 
 
 def _of_numpy(value: Any) -> Any:
-    """A number or an array of numpy as Python's; nothing else has such a method."""
+    """Convert numpy numbers and arrays to Python values; only they have `tolist`."""
     if not hasattr(value, "tolist"):
         raise TypeError
     return value.tolist()
 
 
 def _decimal(value: Any) -> Decimal | None:
-    """Exact; None for NaN and infinities, which mean "no value" here."""
+    """Return the exact number; None for NaN and infinities, which mean "no value" here."""
     if isinstance(value, bool) or not isinstance(value, str | Real | Decimal):
         raise ValueError
     text = str(value).strip()
     if text.lower().lstrip("+-") in _NO_NUMBER:
         return None
-    # Python reads 1_000 and the digits of other scripts; a warehouse does not.
+    # Python accepts 1_000 and digits of other scripts; warehouses do not.
     if "_" in text or not text.isascii():
         raise ValueError
     return Decimal(text)
@@ -123,7 +124,7 @@ def _float(value: Any) -> float | None:
         value = _decimal(value)
         if value is not None and not math.isfinite(float(value)):
             raise ValueError
-    # Adding zero turns -0.0 into 0.0: they are one key.
+    # Adding zero turns -0.0 into 0.0, which is the same key.
     return float(value) + 0.0 if value is not None and math.isfinite(value) else None
 
 
@@ -137,7 +138,7 @@ def _integer(value: Any) -> int | None:
 
 
 def _numeric(value: Any, *, parameters: tuple[int, ...], exact: bool) -> Decimal | None:
-    """Parameters are precision and scale; without a scale the numbers are whole."""
+    """Round to precision and scale, the `parameters`; without a scale, numbers are whole."""
     number = _decimal(value)
     if number is None:
         return None
@@ -164,8 +165,8 @@ def _date(value: Any) -> date:
 
 
 def _timestamp(value: Any) -> datetime:
-    """A time without a zone is UTC; nanoseconds are cut off."""
-    # Text only for what is no plain datetime: to write and read it takes ten times as long.
+    """A time without a zone is UTC; nanoseconds are truncated."""
+    # A plain datetime skips the conversion through text, which takes ten times as long.
     moment = value if type(value) is datetime else datetime.fromisoformat(_iso_text(value).removesuffix(" UTC"))
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -183,7 +184,7 @@ def _datetime(value: Any) -> datetime:
 
 
 def _array(read: Reader, value: Any) -> list[Any]:
-    """Text is JSON. A value that would become NULL is refused: no warehouse keeps one in an array."""
+    """Read text as JSON. Refuse a value that would become NULL, because warehouses do not store NULL in arrays."""
     if isinstance(value, str):
         value = json.loads(value, parse_constant=_no_json)
     items = value.tolist() if hasattr(value, "tolist") else value

@@ -1,7 +1,7 @@
 """The port to the warehouse.
 
-SQL is GoogleSQL, written once in this package; an adapter runs it as it is or
-translates it. Values are bound, never pasted. Times are aware and UTC, or naive in DATETIME.
+SQL is GoogleSQL, written once in this package; an adapter runs it unchanged or
+translates it. Values are always bound. Times are aware and in UTC, or naive for DATETIME.
 
 A transaction is a list of steps rather than a script, because DuckDB has no
 scripts: an adapter either runs the steps one by one, or joins them into one
@@ -41,10 +41,10 @@ class Column:
         name: As the warehouse spells it.
         type: Its GoogleSQL type without parameters: ``STRING``, ``INT64``, ``FLOAT64``,
             ``NUMERIC``, ``BOOL``, ``DATE``, ``TIMESTAMP``, ``ARRAY<STRING>``, …
-        storage: What else the warehouse keeps of it, as `Warehouse.columns_of` lists it; opaque. Tables
-            are gathered as one only where it is equal.
-        parameters: Those of its type, or of its elements' type: (4, 1) of ``NUMERIC(4, 1)``. What is written to the
-            column is rounded to them, or refused. Tables are made without them.
+        storage: Further properties of the column, as listed by `Warehouse.columns_of`; opaque. Only
+            tables with equal properties are gathered as one.
+        parameters: The parameters of its type, or of its elements' type: (4, 1) for ``NUMERIC(4, 1)``. Values
+            written to the column are rounded to them or refused. Tables are created without them.
     """
 
     name: str
@@ -54,14 +54,14 @@ class Column:
 
     @property
     def element(self) -> Column | None:
-        """What each element of an array is; None: it is not an array."""
+        """A column of the array's element type; None if this is not an array."""
         if not self.type.startswith("ARRAY<"):
             return None
         return Column(self.name, self.type[6:-1], parameters=self.parameters)
 
     @property
     def declared(self) -> str:
-        """Its type with the parameters."""
+        """The type with its parameters."""
         if element := self.element:
             return f"ARRAY<{element.declared}>"
         return f"{self.type}({', '.join(map(str, self.parameters))})" if self.parameters else self.type
@@ -72,16 +72,17 @@ class StagingTable:
     """A staging table as the warehouse lists it.
 
     Attributes:
-        note: The text that its writer gave `Warehouse.load`, or that another writer left; may be empty.
-        rows: How many rows it holds.
-        changed_at: When it was last written, in the warehouse's time; None: not known.
-        version: Differs once the table was made anew by `Warehouse.load`, its rows became
-            more or fewer, or, where `changed_at` is not known, its rows are others; opaque,
-            only compared for equality.
+        name: The table.
+        note: The text passed to `Warehouse.load`, or left by another writer; may be empty.
+        rows: Number of rows.
+        changed_at: When it was last written, in the warehouse's time; None if unknown.
+        version: Changes when `Warehouse.load` recreates the table, when its number of rows
+            changes or, if `changed_at` is unknown, when its rows change. Opaque, only compared
+            for equality.
         listed_at: The warehouse's time when the listing began.
-        is_streaming: Rows were streamed into it that copies of it may still miss, for as long
-            as `STREAMING_LAG`; then `changed_at` is not known and `rows` may be too few.
-        columns: As `Warehouse.columns_of` lists them; empty if they were not asked for.
+        is_streaming: Whether it has streamed rows that copies may still miss, for up to
+            `STREAMING_LAG`; then `changed_at` is unknown and `rows` may be too low.
+        columns: As listed by `Warehouse.columns_of`; empty if they were not requested.
     """
 
     name: TableName
@@ -95,17 +96,17 @@ class StagingTable:
 
     @property
     def batch_id(self) -> str:
-        """The batch that its writer recorded; empty when none did."""
+        """The batch that its writer recorded; empty if none."""
         return self._noted("batch_id")
 
     @property
     def main_table(self) -> str:
-        """The table that it is for, ``dataset.table``, as its writer recorded it; empty when none did."""
+        """The main table that its writer recorded, ``dataset.table``; empty if none."""
         return self._noted("main_table")
 
     @property
     def is_loaded(self) -> bool:
-        """Whether our own writer made it: loaded whole, and never added to."""
+        """Whether our own writer created it, so that it was loaded completely and never added to."""
         return bool(self._noted("loaded"))
 
     def _noted(self, what: str) -> str:
@@ -114,21 +115,21 @@ class StagingTable:
 
 
 def staging_note(batch_id: str, main_table: TableName, *, is_loaded: bool = False) -> str:
-    """``staging of batch BATCH for DATASET.TABLE``: what a staging table records of itself.
+    """Return the note of a staging table: ``staging of batch BATCH for DATASET.TABLE``.
 
-    A line of text that people may read, and write to mark a table of another writer: the friendly name of a table
-    in BigQuery, a comment in DuckDB. Only our own writer says that a table was loaded whole and is never added to.
+    It is the table's friendly name in BigQuery, its comment in DuckDB. People can read it, and can write it to mark
+    a table of another writer. Only our own writer adds ``, loaded``: loaded completely, and never added to.
     """
     return f"staging of batch {batch_id} for {main_table}{', loaded' if is_loaded else ''}"
 
 
 @dataclass(frozen=True)
 class Partitions:
-    """By day, where the warehouse has them: a query that bounds the column by constants reads only these days.
+    """Daily partitions, if the warehouse has them: a query that limits the column by constants reads only those days.
 
     Attributes:
-        column: A TIMESTAMP.
-        keep_days: A day's rows are removed so many days after it began; None: never.
+        column: A TIMESTAMP column.
+        keep_days: A day's rows are removed this many days after it began; None means never.
     """
 
     column: str
@@ -140,9 +141,9 @@ class Execute:
     """A statement of a transaction.
 
     Attributes:
-        name: Keys its counts and times in the outcome.
+        name: The key of its counts and times in the outcome.
         sql: The statement.
-        must_touch: The code of the `RequirementFailed` that is raised if it changes no row; empty: it need not.
+        must_touch: The code of the `RequirementFailed` to raise if it changes no row; empty allows that.
     """
 
     name: str
@@ -156,13 +157,13 @@ class Execute:
 
 @dataclass(frozen=True)
 class Require:
-    """A condition, a boolean GoogleSQL expression, without which nothing is committed.
+    """A condition that must be TRUE for the transaction to commit.
 
-    It is a job of its own in some warehouses; see `lib.consolidation.requirements` for one that is not.
+    In some warehouses it costs a separate job; `lib.consolidation.requirements` avoids that.
 
     Attributes:
-        code: Names it in `RequirementFailed`; a plain identifier, else `InvalidIdentifier`.
-        sql: The expression; NULL is not enough.
+        code: Names it in `RequirementFailed`; must be a plain identifier, else `InvalidIdentifier` is raised.
+        sql: A boolean GoogleSQL expression; NULL fails.
     """
 
     code: str
@@ -180,8 +181,8 @@ class TransactionOutcome:
     """What a committed transaction did.
 
     Attributes:
-        job_id: The warehouse's name for it; empty when it gives none.
-        elapsed_ms: Milliseconds by the name of the step, where the warehouse tells.
+        job_id: The warehouse's id for it; empty if there is none.
+        elapsed_ms: Milliseconds by the name of the step, if the warehouse reports them.
         statistics: Further figures, such as bytes and slot time.
     """
 
@@ -193,16 +194,15 @@ class TransactionOutcome:
 class Warehouse(Protocol):
     """Tables, queries and transactions.
 
-    Every call raises `TableNotFound` when a table that it names does not exist, `DatasetNotFound`
-    when a dataset does not, and `WarehouseUnavailable` when the warehouse does not answer as it
-    should. Calls that list tables raise them too: an empty list means that the dataset was read.
+    Every call raises `TableNotFound` if a table that it names does not exist, `DatasetNotFound`
+    if a dataset does not, and `WarehouseUnavailable` if the warehouse does not answer properly.
+    Calls that list tables raise them too: an empty list means that the dataset was read.
     """
 
     def session(self) -> AbstractContextManager[None]:
-        """Spares the calls made meanwhile what each of them would open for itself; no transaction.
+        """Share resources, such as an open file, among the calls in the block; not a transaction.
 
-        An adapter may shut other processes out for as long, so it is for one burst of calls:
-        nobody waits for anyone in it.
+        An adapter may shut out other processes: use it for a burst of calls, and never wait in it.
         """
         ...
 
@@ -213,56 +213,54 @@ class Warehouse(Protocol):
         *,
         gather: Mapping[TableName, Sequence[TableName]] | None = None,
     ) -> list[Row]:
-        """The rows of one SELECT; for results of a few thousand rows at most.
+        """Return the rows of one SELECT; for results of a few thousand rows at most.
 
-        An array that is NULL comes back as an empty list. `gather` is that of `transact`.
+        A NULL array is returned as an empty list. `gather` is the same as for `transact`.
         """
         ...
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
-        """The table's columns in order."""
+        """Return the table's columns in order."""
         ...
 
     def create_table(
         self, table: TableName, columns: Sequence[Column], *, partitions: Partitions | None = None
     ) -> None:
-        """Make an empty table, in a missing dataset too if need be; one that is there already is left as it is.
-
-        Rivals may make and drop it at the same time.
-        """
+        """Create an empty table, and its dataset if needed; an existing table is left unchanged. Safe with rivals."""
         ...
 
     def copy_structure(self, source: TableName, target: TableName, *, expires_at: datetime | None = None) -> None:
-        """Make an empty table with the columns of another; one that is there already is refused and left.
+        """Create an empty table with the columns of another; an existing table is left unchanged.
 
-        From `expires_at` on it may be gone, by itself or when the next such table is made.
+        From `expires_at` on it may disappear, by itself or when the next such table is created.
 
         Raises:
-            WarehouseUnavailable: The target is there.
+            WarehouseUnavailable: The target already exists.
         """
         ...
 
     def staging_tables(self, dataset: str, prefix: str, *, with_columns: bool = False) -> list[StagingTable]:
-        """Tables whose name starts with the prefix, by name."""
+        """Return the tables whose names start with the prefix, ordered by name."""
         ...
 
     def columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
-        """The columns of many tables at once; tables that are gone are left out."""
+        """Return the columns of many tables at once; tables that no longer exist are left out."""
         ...
 
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
-        """Make new tables of these rows, each with the note; all of them or none.
+        """Create new tables with these rows, each with the note; all of them or none.
 
-        A table that is there already is refused and left as it is. Only if it is empty and has this
-        very note, as after an earlier try, may an adapter fill it instead.
+        An existing table is left unchanged. Only if it is empty and has exactly this note, as after
+        an earlier attempt, may an adapter fill it instead.
 
         Args:
-            tables: The rows of each; columns as `lib.consolidation.rows.convert` makes them, or strings that are what
-                JSON columns hold. An array that is NULL is stored as an empty one.
-            columns: Give the types; a table has those of them that its rows have.
+            tables: The rows of each table, with columns as `lib.consolidation.rows.convert` returns them, or strings
+                with the content of JSON columns. A NULL array is stored as an empty one.
+            columns: The types; each table gets those of the columns that its rows have.
+            note: See `staging_note`.
 
         Raises:
-            WarehouseUnavailable: A table is there, or an array has a NULL in it.
+            WarehouseUnavailable: A table already exists, or an array contains NULL.
         """
         ...
 
@@ -277,24 +275,24 @@ class Warehouse(Protocol):
     ) -> TransactionOutcome:
         """Run the steps in one transaction.
 
-        A single `Execute` is a transaction by itself: where the warehouse lets such a statement wait
+        A single `Execute` is a transaction by itself: if the warehouse lets such a statement wait
         for rivals, it waits and does not conflict.
 
         Args:
             steps: What to do, in order.
             parameters: Bound in every step.
-            gather: Names under which the steps may read the rows of many tables of
-                equal columns as one; there for this transaction only.
-            job_id: Makes a repeated call run once where the warehouse knows jobs.
-            timeout_seconds: After this the work is cancelled and its end awaited.
+            gather: Names under which the steps can read many tables with equal columns as
+                one; they exist for this transaction only.
+            job_id: If the warehouse has jobs, a repeated call with the same id runs only once.
+            timeout_seconds: After this time the work is cancelled and its end awaited.
 
         Raises:
             TransactionConflict: A rival won.
-            RequirementFailed: A condition was false, a statement refused, or changed no row and must.
-            SourceVanished: A gathered table is gone.
+            RequirementFailed: A condition was false, a statement refused, or one that must change a row did not.
+            SourceVanished: A gathered table no longer exists.
         """
         ...
 
     def drop(self, tables: Sequence[TableName]) -> None:
-        """Remove tables; those that are gone already are no error, even if their dataset is gone."""
+        """Remove tables; ignore those that no longer exist, even if their dataset does not exist either."""
         ...

@@ -1,4 +1,4 @@
-"""An environment: its platform, project and services, its lock timing, its table, its time zone. A file a section."""
+"""The settings of an environment: platform, project, services, lock timing, table, time zone. One file per section."""
 
 from lib.environment.batch_state import BatchStateSettings
 from lib.environment.due import Calendar, Days, DueSettings

@@ -1,4 +1,4 @@
-"""``batch_state:``, where the coordinator records how far each batch is."""
+"""``batch_state:``, where the coordinator records the progress of each batch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _MOST_MINUTES = 7 * 24 * 60
 
 @dataclass(frozen=True)
 class BatchStateSettings:
-    """Where the batches' documents are. Without either place, runbooks do not ask about them.
+    """Where the batches' documents are. With neither place set, runbooks skip them.
 
     Attributes:
-        collection: The Firestore collection, in the database of the locks; empty: none.
-        path: On the embedded platform, a file or folder of the state folder; empty: none.
-        stuck_after_minutes: A batch is stuck when no part of it was done for so long, and a complete one that was not
-            consolidated for so long missed its consolidation.
+        collection: The Firestore collection, in the database of the locks; empty if unused.
+        path: On the embedded platform, a file or folder in the state folder; empty if unused.
+        stuck_after_minutes: A batch is stuck if it made no progress for this many minutes. A complete batch that was
+            not consolidated within this time missed its consolidation.
     """
 
     __pydantic_config__ = STRICT
@@ -34,7 +34,7 @@ class BatchStateSettings:
         if self.collection and not _COLLECTION.fullmatch(self.collection):
             raise UserError(f"batch_state.collection: {self.collection!r:.80} is not the name of a collection")
         if self.path and not _PATH.fullmatch(self.path):
-            raise UserError(f"batch_state.path: {self.path!r:.80} is not a name of a file or folder below RUNBOOK_HOME")
+            raise UserError(f"batch_state.path: {self.path!r:.80} is not the name of a file or folder in RUNBOOK_HOME")
         if not 0 < self.stuck_after_minutes <= _MOST_MINUTES:
             raise UserError(
                 f"batch_state.stuck_after_minutes must be above 0 and at most {_MOST_MINUTES}, "
@@ -43,13 +43,11 @@ class BatchStateSettings:
 
     @property
     def is_named(self) -> bool:
-        """Whether there is a place to ask."""
+        """Whether a place is configured."""
         return bool(self.collection or self.path)
 
     def check_platform(self, platform: str) -> None:
-        """Refuse a place that the platform has not: it would be ignored in silence."""
+        """Refuse a place that the platform does not support, because it would be silently ignored."""
         setting, right = ("path", "collection") if platform == "google" else ("collection", "path")
         if getattr(self, setting):
-            raise UserError(
-                f"batch_state.{setting}: platform {platform} keeps no such place; write batch_state.{right}"
-            )
+            raise UserError(f"batch_state.{setting} is not supported on platform {platform}; write batch_state.{right}")

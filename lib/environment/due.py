@@ -1,4 +1,4 @@
-"""``due:``, which dates should have rows: a query, a table, or a calendar."""
+"""``due:``, the dates that should have rows: from a query, a table or a calendar."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _LONGEST_QUERY = 10_000
 _LONGEST_NAME = 60
 _LATEST_HOUR = 48
-# After comments, if any. Of what begins otherwise sqlglot would warn before it is refused.
+# May follow comments. sqlglot would log a warning about text that begins otherwise.
 _BEGINS = re.compile(r"(?:\s++|--[^\n]*+\n)*+(?:SELECT|WITH)\b", re.IGNORECASE)
 
 
@@ -52,12 +52,12 @@ class Days:
 
 @dataclass(frozen=True)
 class Calendar:
-    """When rows are due by intent.
+    """When rows are expected.
 
     Attributes:
-        seasons: In order; none: all year round.
-        breaks: Days within them without rows.
-        weekdays: The days of the week that have rows; empty: all.
+        seasons: In order; empty means all year.
+        breaks: Days within the seasons that have no rows.
+        weekdays: The days of the week that have rows; empty means all.
     """
 
     __pydantic_config__ = STRICT
@@ -70,7 +70,7 @@ class Calendar:
 
     def __post_init__(self) -> None:
         if not (self.seasons or self.breaks or self.weekdays):
-            raise UserError("due.calendar: it says nothing; write seasons, breaks or weekdays")
+            raise UserError("due.calendar is empty; write seasons, breaks or weekdays")
         for season, following in pairwise(self.seasons):
             if following.first <= season.last:
                 raise UserError(f"due.calendar.seasons: {following} is not after {season}; write them in order")
@@ -81,15 +81,15 @@ class Calendar:
 
 @dataclass(frozen=True)
 class DueSettings:
-    """Which dates should have rows, and how many units of them.
+    """The dates that should have rows, and how many units are due.
 
     Attributes:
         query: One SELECT that returns a date and a number of units for each date from @since to @until.
-        table: The same, from the columns of a table.
-        calendar: Seasons and breaks; outside of them nothing is due, whatever query or table say. Alone: each
-            day within is due, and units are not known.
-        units: What is counted, for people, in the plural; empty: several of the environment's `unit`.
-        by_hour: Rows of a date are late after this hour of it, in the environment's zone; 24 is its end.
+        table: A table that lists what is due.
+        calendar: Seasons and breaks; outside them nothing is due, whatever the query or table returns. Without query
+            and table, each day in season is due and the number of units is unknown.
+        units: A plural noun for what is counted; by default the plural of the environment's `unit`.
+        by_hour: A date's rows are late after this hour, in the environment's time zone; 24 is the end of the day.
     """
 
     __pydantic_config__ = STRICT
@@ -106,7 +106,7 @@ class DueSettings:
         if not (self.query or self.table or self.calendar):
             raise UserError("due: write query:, table: or calendar: below it")
         if self.query and self.table:
-            raise UserError("due: query and table are two answers to one question; keep one of them")
+            raise UserError("due: query and table exclude each other; keep one of them")
         if self.query:
             _check_query(self.query)
         if len(self.units) > _LONGEST_NAME or not self.units.isprintable():
@@ -118,15 +118,15 @@ class DueSettings:
 
     @property
     def has_units(self) -> bool:
-        """Whether it says how many, and not only when."""
+        """Whether the number of units is known, and not only the dates."""
         return bool(self.query or self.table)
 
 
 def _check_query(sql: str) -> None:
-    """Refuse what is not one SELECT of two named columns that reads tables and takes just @since and @until.
+    """Check that the query is one SELECT of two named columns that reads tables and takes only @since and @until.
 
     Raises:
-        UserError: What is wrong with it, in a line.
+        UserError: It is not; says why in one line.
     """
     import sqlglot
     from sqlglot import exp
@@ -136,15 +136,15 @@ def _check_query(sql: str) -> None:
     try:
         tree, *more = sqlglot.parse(sql, read="bigquery")
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
-        said = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())
-        raise UserError(f"due.query: cannot be read: {said:.200}") from error
+        problem = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())
+        raise UserError(f"due.query: cannot be parsed: {problem:.200}") from error
     if more or not isinstance(tree, exp.Select):
-        raise UserError("due.query: must be a single SELECT; leave out anything before and after it")
+        raise UserError("due.query: must be a single SELECT; remove anything before and after it")
     writes = next(tree.find_all(exp.Into, exp.DML, exp.DDL, exp.Command), None)
     if writes or any(isinstance(table.this, exp.Func) for table in tree.find_all(exp.Table)):
-        raise UserError("due.query: must only read tables and views; leave out INTO and functions in FROM")
+        raise UserError("due.query: must only read tables and views; remove INTO and functions in FROM")
     if len(tree.selects) != 2 or any(column.is_star for column in tree.selects):
-        raise UserError("due.query: must return two columns, the date and how many units are due; name both")
+        raise UserError("due.query: must return two columns, the date and the number of units due; name both")
     named = {parameter.name for parameter in tree.find_all(exp.Parameter)}
     if named != {"since", "until"} or tree.find(exp.Placeholder):
         raise UserError("due.query: must take the parameters @since and @until, both dates, and no others")

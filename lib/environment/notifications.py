@@ -16,8 +16,8 @@ class Channel:
     """A channel that verdicts are sent to.
 
     Attributes:
-        variable: The environment variable that holds the channel's address, an Apprise URL.
-        minimum: The least bad verdict that is sent.
+        variable: The environment variable with the channel's address, an Apprise URL.
+        minimum: The mildest verdict that is sent.
     """
 
     __pydantic_config__ = STRICT
@@ -34,9 +34,9 @@ class NotificationSettings:
     """The channels that verdicts are sent to, and how.
 
     Attributes:
-        channels: None: nothing is sent.
-        reports_url: Where the outputs folder is served, for links; empty: links are paths.
-        timeout_seconds: How long a channel is waited for.
+        channels: The channels; if empty, nothing is sent.
+        reports_url: The URL at which the outputs folder is served; if empty, links are paths.
+        timeout_seconds: How long to wait for a channel.
     """
 
     __pydantic_config__ = STRICT

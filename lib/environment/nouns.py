@@ -1,4 +1,4 @@
-"""What the people of an environment call its things: ``unit: game``, ``entity: player``."""
+"""An environment's own words for its data: ``unit: game``, ``entity: player``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _NOUN = re.compile(r"[^\W\d_](?:[\w -]{0,38}\w)?")
 
 @dataclass(frozen=True)
 class Nouns:
-    """Words for reports, each in the singular; empty where the environment names none.
+    """Words for reports, each in the singular; empty if the environment does not set one.
 
     Attributes:
-        date: The date column's own name in words, such as ``order date``.
-        unit: What a date's rows are about, and is due or not: a game, a store.
-        entity: What a unit has several rows for: a player, an article.
+        date: The date column's name in words, such as ``order date``.
+        unit: What a date's rows are about, such as a game or a store; units can be due.
+        entity: What a unit has several rows for, such as a player or an article.
     """
 
     date: str
@@ -26,18 +26,18 @@ class Nouns:
 
     @property
     def date_heading(self) -> str:
-        """Of a table's column of dates."""
+        """The heading of a column of dates."""
         return f"{self.date[:1].upper()}{self.date[1:]}"
 
     def units(self, number: float, otherwise: str = "unit") -> str:
-        """``1 game``, ``1,200 games``, in the word `otherwise` where there is none."""
+        """Return ``1 game`` or ``1,200 games``, using `otherwise` if no unit is set."""
         return counted(number, self.unit or otherwise)
 
     def entities(self, number: float, otherwise: str = "row") -> str:
-        """The same of entities."""
+        """Return the same for entities."""
         return counted(number, self.entity or otherwise)
 
 
 def is_noun(text: str) -> bool:
-    """Whether it is a word or a few, of at most 40 characters."""
+    """Return whether the text is one or a few words of at most 40 characters in total."""
     return bool(_NOUN.fullmatch(text))

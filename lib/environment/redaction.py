@@ -1,4 +1,4 @@
-"""``redact:``, what is masked wherever a run leaves text."""
+"""``redact:``, what is masked in all text that a run writes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 @dataclass(frozen=True)
 class RedactionSettings:
-    """What is masked wherever a run leaves text, beside the well-known formats of secrets.
+    """What is masked in all text that a run writes, besides well-known formats of secrets.
 
     Attributes:
-        patterns: Regular expressions; where one has a group, the group is the secret.
+        patterns: Regular expressions; if one has a group, the group is the secret.
         variables: Environment variables whose values are secrets.
     """
 
@@ -41,7 +41,7 @@ class RedactionSettings:
 
 
 def check_variable(setting: str, name: str) -> None:
-    """Refuse what is not the name of an environment variable."""
-    # What is refused may be the secret itself, so it is not shown.
+    """Refuse a text that is not the name of an environment variable."""
+    # The text may be the secret itself, so it is not shown.
     if not _VARIABLE_NAME.fullmatch(name):
         raise UserError(f"{setting}: write the name of an environment variable that holds the secret, not the secret")

@@ -1,4 +1,4 @@
-"""Where the code of a service is kept: the repository that its deployment is compared with."""
+"""The repository of a service's code, which its deployment is compared with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lib.environment.strict import STRICT
 from lib.errors import UserError
 
-# Git would take what begins with a hyphen for an option, and `ext::sh -c ...` for a command to run.
+# Git would read a leading hyphen as an option, and run `ext::sh -c ...` as a command.
 _URL = re.compile(r"(?:https?|ssh|git|file)://[^\s-][^\s]*", re.ASCII)
 _SSH = re.compile(r"[A-Za-z0-9][\w.-]*@[A-Za-z0-9][\w.-]*:(?!:)[^\s:][^\s]*", re.ASCII)
 _CREDENTIALS = re.compile(r"https?://[^/]*@")
@@ -21,12 +21,12 @@ class Repository:
     """A branch that is deployed.
 
     Attributes:
-        repository: A URL that git fetches from without asking for a password, or a folder of this machine.
-        branch: The branch whose newest commit should run.
-        path: The folder whose commits count, for a repository of several services; empty: every commit counts.
+        repository: A URL that git can fetch from without a password prompt, or a folder on this machine.
+        branch: The branch whose newest commit should be deployed.
+        path: The folder whose commits count, if several services share the repository; empty means every commit.
 
     Raises:
-        UserError: One of them is not what it should be.
+        UserError: A setting is not valid.
     """
 
     __pydantic_config__ = STRICT
@@ -43,7 +43,7 @@ class Repository:
                 "nor an absolute path"
             )
         if _CREDENTIALS.match(self.repository):
-            raise UserError("services: repository: leave the credentials out; git takes them from a credential helper")
+            raise UserError("services: repository: remove the credentials; git gets them from a credential helper")
         if not _BRANCH.fullmatch(self.branch) or ".." in self.branch or len(self.branch) > _LONGEST:
             raise UserError(f"services: branch: {self.branch!r:.80} is not the name of a branch")
         is_outside = ".." in self.path.split("/") or self.path.startswith("/")
@@ -54,7 +54,7 @@ class Repository:
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder of this machine."""
+        """Whether it is a folder on this machine."""
         return self.repository.startswith("/")
 
 

@@ -1,4 +1,4 @@
-"""``services:``, the services of the pipeline, each as its name or with the repository of its code."""
+"""``services:``, the services of the pipeline, each by its name or with the repository of its code."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Role = Literal["worker", "coordinator"]
 
 @dataclass(frozen=True)
 class ServiceNames:
-    """The two services of the pipeline; empty names: the environment names none, and none is asked.
+    """The two services of the pipeline; both names are empty if the environment has no services.
 
     Attributes:
-        worker: Writes the staging tables.
-        coordinator: Merges them.
-        repositories: By role, where its code is kept; a role without one is not compared with git.
+        worker: The service that writes the staging tables.
+        coordinator: The service that merges them.
+        repositories: The repository of each role's code; a role without one is not compared with git.
     """
 
     __pydantic_config__ = STRICT
@@ -47,7 +47,7 @@ class ServiceNames:
 
     @property
     def is_named(self) -> bool:
-        """Whether there are services to ask."""
+        """Whether the environment has services."""
         return bool(self.worker and self.coordinator)
 
     @property
@@ -55,23 +55,28 @@ class ServiceNames:
         return (self.worker, self.coordinator)
 
     def role_of(self, service: str) -> Role:
-        """``worker`` or ``coordinator``: what the id of a question about one of them ends in."""
+        """Return ``worker`` or ``coordinator``; ids of checks about a service end in its role."""
         return "worker" if service == self.worker else "coordinator"
 
     def repository_of(self, service: str) -> Repository | None:
-        """None: its deployment is not compared with git."""
+        """Return the repository of a service's code; None if its deployment is not compared with git."""
         return self.repositories.get(self.role_of(service))
 
 
-# What the embedded platform calls the two that it stands in for, where an environment names none.
+# The embedded platform simulates both services; these are their names if an environment sets none.
 _STAND_INS = ServiceNames("worker", "coordinator")
 
 
 def service_names(path: Path, services: Any, platform: Any) -> ServiceNames:
-    """What stands below ``services:``; each is a name, or ``{name: ..., repository: ...}``; None: nothing does.
+    """Read ``services:``; each service is a name, or ``{name: ..., repository: ...}``.
+
+    Args:
+        path: The environment's file, for error messages.
+        services: The content of ``services:``; None if it is missing.
+        platform: The environment's platform.
 
     Raises:
-        UserError: It does not fit.
+        UserError: A setting is not valid.
     """
     if services is None:
         return _STAND_INS if platform == "embedded" else ServiceNames()

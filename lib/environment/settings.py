@@ -1,4 +1,4 @@
-"""An environment's file, ``params/environments/<name>.yaml``, checked whole."""
+"""Read and check an environment's file, ``params/environments/<name>.yaml``."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Environment:
     name: str
     platform: Literal["embedded", "google"] = field(metadata={"write": "embedded or google"})
     project_id: str = field(metadata={"write": "the Google Cloud project, or any name on the embedded platform"})
-    timezone: str = field(metadata={"write": "the zone in which a date is a day, such as Europe/Berlin or UTC"})
+    timezone: str = field(metadata={"write": "the time zone that defines a day, such as Europe/Berlin or UTC"})
     table_spec: TableSpec
     region: str = ""
     services: ServiceNames = ServiceNames()
@@ -92,7 +92,7 @@ class Environment:
     def __post_init__(self) -> None:
         self.batch_state.check_platform(self.platform)
         if self.name.startswith("_"):
-            raise UserError("name: an environment cannot be called _ and more: such folders of the archive are its own")
+            raise UserError("name: an environment's name must not start with _: the archive reserves such folders")
         for setting in ("project_id", "region", "timezone"):
             if not getattr(self, setting).isprintable():
                 raise UserError(f"{setting}: {getattr(self, setting)!r:.80} is not printable text")
@@ -100,7 +100,7 @@ class Environment:
         self._hand_on_to_the_table()
 
     def _hand_on_to_the_table(self) -> None:
-        """What its table's dates and tables depend on, however the settings were made."""
+        """Copy time zone and retention to the table's settings, on which its dates and tables depend."""
         try:
             zone = ZoneInfo(self.timezone).key
         except (KeyError, ValueError, OSError):
@@ -110,13 +110,13 @@ class Environment:
     def _check_files_and_nouns(self) -> None:
         for setting in ("quality", "criteria"):
             if (file := getattr(self, setting)) and not _PARAMS_FILE.fullmatch(file):
-                raise UserError(f"{setting}: {file!r:.80} is not the name of a file of params, such as {setting}.yaml")
+                raise UserError(f"{setting}: {file!r:.80} is not the name of a file in params, such as {setting}.yaml")
         for setting in ("unit", "entity"):
             if (noun := getattr(self, setting)) and not is_noun(noun):
-                raise UserError(f"{setting}: {noun!r:.80} is not a noun in the singular, such as order or store")
+                raise UserError(f"{setting}: {noun!r:.80} is not a singular noun, such as order or store")
 
     def params_file(self, setting: Literal["quality", "criteria"]) -> Path | None:
-        """The file that the setting names; None: it names none.
+        """Return the file named by the setting; None if it is empty.
 
         Raises:
             UserError: The file does not exist.
@@ -124,36 +124,38 @@ class Environment:
         name: str = getattr(self, setting)
         path = places.file(f"params/{name}")
         if name and not path.exists():
-            raise UserError(f"environment {self.name}: {setting}: there is no {path}; write it, or leave {setting} out")
+            raise UserError(
+                f"environment {self.name}: {setting}: {path} does not exist; write it, or remove the setting {setting}"
+            )
         return path if name else None
 
     @property
     def needs_approval(self) -> bool:
-        """Whether a change needs the signature of a person."""
+        """Whether a change needs a person's signature."""
         return self.approval != "digest"
 
     @property
     def signers(self) -> Signers:
-        """Who may approve changes.
+        """The people who may approve changes.
 
         Raises:
-            UserError: Their file is missing, names nobody, or does not fit.
+            UserError: Their file is missing, names nobody, or has an invalid line.
         """
         return Signers.read(places.environments() / f"{self.name}.allowed_signers")
 
     @property
     def nouns(self) -> Nouns:
-        """What its people call things."""
+        """The environment's own words for its data."""
         return Nouns(self.table_spec.date_column.replace("_", " "), self.unit, self.entity)
 
 
 def environment_names() -> list[str]:
-    """The environments that there are."""
+    """Return the names of all environments, sorted."""
     return sorted(path.stem for path in places.environments().glob("*.yaml"))
 
 
 def default_environment() -> str:
-    """The one that is meant where none is named: the only one that there is, or else ``local``."""
+    """Return the environment to use if none is named: the only one, or else ``local``."""
     names = environment_names()
     return names[0] if len(names) == 1 else "local"
 
@@ -162,19 +164,19 @@ def load_environment(name: str) -> Environment:
     """Read and check an environment.
 
     Raises:
-        UserError: There is no such environment, or its file does not fit.
+        UserError: There is no such environment, or its file is not valid.
     """
     if name not in environment_names():
         raise UserError(f"{no_such('environment', name, environment_names())} ({places.environments()})")
     path = places.environments() / f"{name}.yaml"
     settings = read_yaml(path)
     if not isinstance(settings, dict):
-        raise UserError(f"{path} holds no settings; see params/environments/local.yaml")
+        raise UserError(f"{path} has no settings; see params/environments/local.yaml")
     if "name" in settings:
-        raise UserError(f"{path}: name: an environment is called what its file is called; leave it out")
+        raise UserError(f"{path}: name is not a setting, because an environment is named by its file; remove it")
     given = dict(settings)
     if "table_spec" in settings:
-        raise UserError(f"{path}: table_spec is not a setting; write table: and its settings below it")
+        raise UserError(f"{path}: table_spec is not a setting; write table: with its settings below it")
     staging = settings.pop("staging", None)
     table = table_spec(path, settings.pop("table", None))
     settings |= {"name": name, "table_spec": table}
@@ -187,12 +189,12 @@ def load_environment(name: str) -> Environment:
         try:
             _ = environment.signers
         except UserError as error:
-            raise UserError(f"{path}: approval: {environment.approval} needs people who sign: {error}") from error
+            raise UserError(f"{path}: approval: {environment.approval} needs people who can sign: {error}") from error
     return replace(environment, table_spec=with_staging(path, table, staging, environment.services.worker))
 
 
 def redactor_of(environment: Environment | None) -> Redactor:
-    """What masks the well-known secrets and those that an environment lists; None: it is not known which.
+    """Return the redactor of well-known secrets and those that the environment lists; None if it is unknown.
 
     Raises:
         UserError: A listed value is too short to be masked.
@@ -203,10 +205,10 @@ def redactor_of(environment: Environment | None) -> Redactor:
 
 
 def redactor_in(name: str) -> Redactor:
-    """The same by the environment's file; only these two sections are read and checked.
+    """Return the same, read from the environment's file; only ``redact`` and ``notifications`` are checked.
 
     Raises:
-        UserError: They do not fit, or a listed value is too short to be masked.
+        UserError: These sections are not valid, or a listed value is too short to be masked.
     """
     path = places.environments() / f"{name}.yaml"
     settings = read_yaml(path)
@@ -220,7 +222,7 @@ def redactor_in(name: str) -> Redactor:
 
 
 def _redactor(redact: RedactionSettings, notifications: NotificationSettings) -> Redactor:
-    """The addresses of the channels that are notified are secrets too."""
+    """Return the redactor; the addresses of notification channels are secrets too."""
     from lib.words.secrets.redaction import Redactor
 
     channels = [channel.variable for channel in notifications.channels]

@@ -1,7 +1,7 @@
-"""Who may approve changes: ``NAME.allowed_signers`` beside an environment's file, in OpenSSH's own format.
+"""The people who may approve changes: ``NAME.allowed_signers`` next to an environment's file, in OpenSSH's format.
 
-ssh-keygen judges each signature by this file. What is read here is who a line names, so that a
-file without people is refused early, and one person can be told from another.
+ssh-keygen checks each signature against this file. This module reads only the names in its lines, to refuse
+a file without people early and to distinguish people.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lib.errors import UserError
 
-# Patterns and certificates would leave open who signs, so neither is taken.
+# With patterns or certificates it would be unclear who signed, so neither is accepted.
 _NAME = r"[A-Za-z0-9][\w.@+-]{0,199}"
 _OPTION = r"(?!cert-authority)[a-z-]+(?:=\"[^\"]*\")?"
 _LINE = re.compile(
@@ -29,7 +29,7 @@ class Signers:
 
     Attributes:
         path: The file.
-        lines: Of each line the names, in lower case, and the public key as it is written: type and Base64.
+        lines: For each line the names, in lower case, and the public key as written: type and Base64.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class Signers:
 
     @classmethod
     def read(cls, path: Path) -> Signers:
-        """The file, checked.
+        """Read and check the file.
 
         Raises:
             UserError: It is missing or names nobody, or a line is not NAMES KEY; names the line.
@@ -55,7 +55,7 @@ class Signers:
             found = _LINE.fullmatch(line.strip())
             if not found:
                 raise UserError(
-                    f"{path}: line {number} does not name people and their key; write it so, without patterns "
+                    f"{path}: line {number} does not name people and their key; write, without patterns "
                     f"and certificates: {_EXAMPLE}"
                 )
             names = frozenset(found["names"].lower().split(","))
@@ -70,9 +70,9 @@ class Signers:
         return frozenset(key for _, key in self.lines)
 
     def person(self, name: str) -> frozenset[str]:
-        """All names of the person with this one, in lower case: lines that share a name or a key are one person's.
+        """Return all names of the person with this name, in lower case; empty if the file does not name them.
 
-        Empty: the file does not name them.
+        Lines that share a name or a key belong to one person.
         """
         names, keys = {name.lower()}, set[str]()
         found: set[int] = set()

@@ -1,4 +1,4 @@
-"""How each section of an environment's file is read."""
+"""How each section of an environment's file is checked."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from typing import Any
 
 from lib.errors import UserError
 
-# An unknown setting is refused: a mistyped one would be ignored in silence.
+# An unknown setting is refused, because a mistyped one would be silently ignored.
 STRICT = {"extra": "forbid", "allow_inf_nan": False}
-# Values of a column of another table, of whatever type.
+# These are values of another table's column, so any type is valid.
 _ANY_VALUES = "due.table.where"
 
 
 def refuse_truth_values(path: Path, settings: Any, place: str = "") -> None:
-    """Refuse settings that were fit to be read, and in which yes or no would be taken for the numbers 1 and 0.
+    """Refuse true and false in settings, which pydantic would accept as the numbers 1 and 0.
+
+    Args:
+        path: The file, for error messages.
+        settings: The settings, already checked.
+        place: The setting that contains them; empty for the whole file.
 
     Raises:
-        UserError: One is true or false, which no setting is; names it.
+        UserError: A setting is true or false, which is never valid; names it.
     """
     if isinstance(settings, bool):
         raise UserError(f"{path}: {place}: must be a number, got true or false")

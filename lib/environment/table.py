@@ -1,4 +1,4 @@
-"""What an environment says of its table and of how its staging tables are named: ``table:`` and ``staging:``."""
+"""``table:`` and ``staging:``, the table of an environment and the names of its staging tables."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ _NEEDED = "name, key_columns and date_column"
 
 
 def with_staging(path: Path, table: TableSpec, staging: Any, worker: str) -> TableSpec:
-    """The table with what stands below ``staging:``; `worker` is the service that writes the tables.
+    """Return the table with the settings of ``staging:``.
+
+    Args:
+        path: The environment's file, for error messages.
+        table: The table.
+        staging: The content of ``staging:``; None if it is missing.
+        worker: The service that writes the staging tables.
 
     Raises:
-        UserError: It does not fit.
+        UserError: A setting is not valid.
     """
     given = {} if staging is None else _section(path, "staging", staging, "name, service or workers")
     names = checked_settings(path, StagingNames, {"service": worker, **given}, "staging")
@@ -30,10 +36,10 @@ def with_staging(path: Path, table: TableSpec, staging: Any, worker: str) -> Tab
 
 
 def table_spec(path: Path, table: Any) -> TableSpec:
-    """What stands below ``table:``; `path` names the file in errors.
+    """Read ``table:``; `path` is the file, for error messages.
 
     Raises:
-        UserError: It does not fit.
+        UserError: A setting is not valid.
     """
     if table is None:
         raise UserError(f"{path}: table is missing; write {_NEEDED} below table:")
@@ -42,7 +48,7 @@ def table_spec(path: Path, table: Any) -> TableSpec:
         raise UserError(f"{path}: table.name is missing; write the table that batches are merged into, dataset.table")
     for name in ("table", "staging", "timezone", "retention"):
         if name in given:
-            right = "write table.name" if name == "table" else f"write {name}: beside table:, not below it"
+            right = "write table.name" if name == "table" else f"write {name}: at the top level, not below table:"
             raise UserError(f"{path}: table.{name} is not a setting; {right}")
     try:
         named = TableName.parse(str(given["name"]))
@@ -55,5 +61,5 @@ def table_spec(path: Path, table: Any) -> TableSpec:
 
 def _section(path: Path, name: str, given: Any, wanted: str) -> dict[Any, Any]:
     if not isinstance(given, dict):
-        raise UserError(f"{path}: {name}: must be settings, each in a line of its own below it; write {wanted}")
+        raise UserError(f"{path}: {name}: must be settings, each on its own line below it; write {wanted}")
     return given

@@ -1,8 +1,8 @@
 """A lease lock with fencing tokens.
 
-A lease gives efficiency: one consolidation per date at a time. It does not give
-correctness by itself, since its holder may be paused past its expiry and write
-afterwards; that is what the fencing token and the fence in the warehouse are for.
+A lease gives efficiency: one consolidation per date at a time. It does not guarantee
+correctness, because a paused holder may wake up after its lease has expired and write;
+the fencing token and the fence in the warehouse prevent that.
 """
 
 from lib.locking.errors import (

@@ -1,13 +1,13 @@
 """Taking a lock.
 
-The algorithm, whatever the store:
+The algorithm is the same for every store:
 
-1. Create the record if there is none: the usual case, one request.
-2. There is one: read it. Ours after all (the answer to an earlier try was lost), gone,
-   or expired by the store's own clock: take it. Expired means no heartbeat for as
-   long as the record's lease; both times are the store's.
-3. Held by another: wait until the record changes or its lease is over, then from 1. A store
-   that stops answering meanwhile is asked again until the time is up.
+1. Create the record if there is none. This is the usual case and takes one request.
+2. If there is one, read it. Take the lock if the record is ours (the answer to an earlier try
+   was lost), is gone, or has expired. Expired means no heartbeat for the length of the record's
+   lease; both times are the store's.
+3. If another holder has it, wait until the record changes or its lease expires, then go to 1. If
+   the store stops answering meanwhile, retry until the time is up.
 """
 
 from __future__ import annotations
@@ -29,9 +29,13 @@ _AFTER_A_FAILURE_SECONDS = 0.5
 
 
 class Acquisition:
-    """A claim on its way to becoming a lease.
+    """An attempt to turn a claim into a lease.
 
     Args:
+        store: Where the lock's record is kept.
+        claim: What to write into the record.
+        timing: The durations of the lease.
+        monotonic: A clock in seconds; only differences count.
         before_waiting: Called before each wait.
     """
 
@@ -53,8 +57,8 @@ class Acquisition:
         """Try until the lock is ours or the time is up; 0 tries once.
 
         Raises:
-            LockAcquisitionError: Held by another for all of that time.
-            LockServiceUnavailable: The store does not answer; in a wait, not until its time is up.
+            LockAcquisitionError: Another held it for all of that time.
+            LockServiceUnavailable: The store does not answer; while waiting, only raised when the time is up.
         """
         started = self._monotonic()
         is_waiting = False
@@ -64,7 +68,7 @@ class Acquisition:
                 record, seen = self._try_once()
             except LockServiceUnavailable as error:
                 left_seconds = max_wait_seconds - (self._monotonic() - started)
-                # A store that has shown a holder answers, and may do so again; one that never did may never.
+                # Retry only a store that has answered before; one that never did may be misconfigured.
                 if left_seconds <= 0 or not (is_waiting or isinstance(error, LockOutcomeUnknown)):
                     raise
                 self._rest(error, left_seconds)
@@ -86,10 +90,10 @@ class Acquisition:
         time.sleep(min(_AFTER_A_LOST_ANSWER_SECONDS if is_lost else _AFTER_A_FAILURE_SECONDS, at_most_seconds))
 
     def _try_once(self) -> tuple[LockRecord | None, Observation | None]:
-        """The record if the lock is ours now, else what was seen in its place.
+        """Return the record if the lock is ours now, else what was read instead.
 
         Raises:
-            LockOutcomeUnknown: An answer was lost, and the record is not there (yet).
+            LockOutcomeUnknown: An answer was lost, and the record does not exist (yet).
         """
         lost_answer: LockOutcomeUnknown | None = None
         try:
@@ -103,7 +107,7 @@ class Acquisition:
                 raise lost_answer
             return None, seen
         if seen.record.is_held_by(self._claim):
-            # Since when it is ours is not known here; a renewal makes it known.
+            # When we acquired it is unknown; a renewal sets a known time.
             return self._store.renew(seen.record), None
         if seen.is_expired:
             return self._take_over(seen.record), None

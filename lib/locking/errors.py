@@ -1,11 +1,11 @@
-"""What can go wrong with a lock.
+"""Errors of locks.
 
 LockError
-├── LockAcquisitionError   held by someone else until a known time; try again then
-├── LeaseLost              it was ours and is not any more; stop writing
-├── LeaseStillLive         a forced release was refused: the holder is alive
+├── LockAcquisitionError   another holds it until a known time; try again then
+├── LeaseLost              we held it and no longer do; stop writing
+├── LeaseStillLive         a forced release was refused: the lease has not expired
 ├── NothingToRelease       a forced release found no lock
-├── FenceNotMoved          a lock was released by force, and its holder is not shut out yet
+├── FenceNotMoved          a lock was released by force, but its holder is not shut out yet
 └── LockServiceUnavailable the store did not answer; nothing is known about the lock
     └── LockOutcomeUnknown a write was sent and its answer was lost
 """
@@ -22,12 +22,13 @@ class LockError(RunbookError):
 
 
 class LockAcquisitionError(LockError):
-    """The lock is held by another and did not become free in the time allowed.
+    """Another holds the lock, and did not release it in the time allowed.
 
     Attributes:
-        lock_key: The lock that was asked for.
+        lock_key: The requested lock.
         held_by: Batch and host of the holder seen last.
-        held_until: When its lease ends unless it is renewed, by the store's clock.
+        held_until: When its lease expires unless it is renewed, by the store's clock.
+        waited_seconds: How long the caller waited.
     """
 
     def __init__(self, lock_key: str, *, held_by: str, held_until: datetime, waited_seconds: float) -> None:
@@ -42,11 +43,11 @@ class LockAcquisitionError(LockError):
 
 
 class LeaseLost(LockError):
-    """The lease ended or was taken while the work went on: do not write any more."""
+    """The lease expired or was taken over during the work: stop writing."""
 
 
 class LeaseStillLive(LockError, UserError):
-    """A live lease is only released when told to steal it."""
+    """The lease has not expired, and is released only with `steal`."""
 
 
 class NothingToRelease(LockError, UserError):
@@ -54,14 +55,11 @@ class NothingToRelease(LockError, UserError):
 
 
 class FenceNotMoved(LockError):
-    """The record is gone and the audit entry filed, but the fence still lets its holder pass."""
+    """The lock was removed and the audit entry filed, but the fence does not shut its holder out yet."""
 
 
 class LockServiceUnavailable(LockError, Unavailable):
-    """The lock store could not be reached or answered with a fault.
-
-    Says nothing about who holds the lock.
-    """
+    """The lock store could not be reached or returned an error; who holds the lock is unknown."""
 
 
 class LockOutcomeUnknown(LockServiceUnavailable):

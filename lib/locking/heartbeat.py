@@ -16,19 +16,19 @@ logger = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Renews leases at regular times, all from one thread.
+    """Renews leases at regular intervals, all from one thread.
 
-    A thread of its own for each lease takes longer to start and to end than both writes of a lock's
-    cycle. This one sleeps until the oldest lease's next beat, whatever comes and goes meanwhile,
-    and ends when then there is none.
+    Starting and ending a thread for each lease would take longer than both writes of a lock's
+    cycle. This thread sleeps until the oldest lease's next beat, whatever leases come and go
+    meanwhile, and ends if none are left then.
 
     Args:
-        pause_seconds: Between two renewals of a lease.
+        pause_seconds: Time between two renewals of a lease.
     """
 
     def __init__(self, pause_seconds: float) -> None:
         self._pause_seconds = pause_seconds
-        # Each lease and when to renew it; all pause as long, so the first is always the next.
+        # Each lease and when to renew it; the pause is the same for all, so the first is always the next.
         self._due: dict[Lease, float] = {}
         self._renewing: Lease | None = None
         self._thread: threading.Thread | None = None
@@ -36,7 +36,7 @@ class Heartbeat:
 
     @contextmanager
     def keeps(self, lease: Lease) -> Iterator[None]:
-        """Renew the lease for the length of the ``with`` block, and not later."""
+        """Renew the lease for the duration of the ``with`` block, and no longer."""
         try:
             self._begin(lease)
             yield
@@ -46,7 +46,7 @@ class Heartbeat:
     def _begin(self, lease: Lease) -> None:
         with self._changed:
             self._due[lease] = time.monotonic() + self._pause_seconds
-            # After a fork the thread is another process's.
+            # After a fork the thread belongs to the parent process.
             if self._thread is None or not self._thread.is_alive():
                 beat = partial(self._beat, self._due[lease])
                 self._thread = threading.Thread(target=beat, name=f"heartbeat {lease.lock_key}", daemon=True)
@@ -58,7 +58,7 @@ class Heartbeat:
             self._changed.wait_for(lambda: self._renewing is not lease)
 
     def _beat(self, first_due: float) -> None:
-        """Until then it sleeps even if its lease is gone: it would end, to be started again for each short lease."""
+        """Sleep until `first_due` even if the lease has gone; otherwise each short lease would start a new thread."""
         with self._changed:
             self._changed.wait(first_due - time.monotonic())
         while lease := self._next():
@@ -73,7 +73,7 @@ class Heartbeat:
                 self._changed.notify_all()
 
     def _next(self) -> Lease | None:
-        """The lease whose time has come. None: there is none left, and no thread is needed."""
+        """Wait for the next lease to renew and return it; None if no leases are left."""
         with self._changed:
             while self._due:
                 lease, due = next(iter(self._due.items()))
@@ -87,13 +87,13 @@ class Heartbeat:
 
 
 def _renewed(lease: Lease) -> bool:
-    """One beat; False when the lease is lost, and need not be renewed any more."""
+    """Renew once; False if the lease is lost and must not be renewed again."""
     try:
         lease.renew()
     except LockServiceUnavailable as error:
         logger.warning("Heartbeat of %s failed, trying again: %s", lease.lock_key, error)
     except Exception:
-        # A thread that dies in silence would let the lease run out unnoticed.
+        # If the thread died silently, the lease would expire unnoticed.
         logger.exception("Heartbeat of %s failed", lease.lock_key)
     if lease.is_lost:
         logger.error("❌ Lost consolidation lock: %s (batch=%s)", lease.lock_key, lease.batch_id)

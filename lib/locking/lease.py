@@ -1,9 +1,8 @@
 """A lease on a lock.
 
-What a lease does not guarantee: that its holder is the only one who writes. A
-holder that was paused may wake up after its lease has passed to another. The
-fencing token is what a resource must check to refuse such a writer; the lease
-only keeps two of them from working at once for nothing.
+A lease does not guarantee that only its holder writes: a holder that was paused may wake
+up after another has taken the lock over. A resource must check the fencing token to
+refuse such a writer. The lease only avoids wasted work.
 """
 
 from __future__ import annotations
@@ -24,9 +23,8 @@ LOCK_TIMEOUT_SECONDS = 300
 class LeaseTiming:
     """How long a lease lasts and how often it is renewed, in seconds.
 
-    ``lease > renewal deadline > heartbeat``: a holder gives its lease up by itself
-    before the store lets another take it, and has several heartbeats' time to
-    renew it before that.
+    ``lease > renewal deadline > heartbeat``: a holder gives its lease up before the store
+    lets another take it, and has several heartbeats to renew it before that.
 
     Attributes:
         lease_seconds: Another may take the lock this long after the last renewal.
@@ -51,21 +49,25 @@ class LeaseTiming:
             )
 
     def check_request_timeout(self, request_timeout_seconds: float) -> None:
-        """A renewal that hangs must end before the lease does."""
+        """Check that a hanging renewal times out before the lease expires.
+
+        Raises:
+            UserError: The lease is too short.
+        """
         if request_timeout_seconds >= self.lease_seconds - self.renewal_deadline_seconds:
             raise UserError(
-                f"a lock request may take {request_timeout_seconds:g}s, which a lease of {self.lease_seconds:g}s "
-                f"with a renewal deadline of {self.renewal_deadline_seconds:g}s has no room for; use a longer lease"
+                f"a lease of {self.lease_seconds:g}s with a renewal deadline of {self.renewal_deadline_seconds:g}s "
+                f"is too short for a lock request of up to {request_timeout_seconds:g}s; use a longer lease"
             )
 
 
 class Lease:
-    """The right to work on one date. Comes from `ConsolidationLock.acquire`.
+    """The right to work on one date, from `ConsolidationLock.acquire`.
 
     Attributes:
-        token: Fencing token in microseconds since 1970; give it to whatever is written to.
+        token: Fencing token, in microseconds since 1970; pass it to the resource that is written to.
         waited_seconds: How long the acquisition took.
-        had_to_wait: Whether another held the lock meanwhile.
+        had_to_wait: Whether another held the lock at first.
     """
 
     __repr__ = brief("record.claim.lock_key", "record.claim.batch_id")
@@ -106,7 +108,7 @@ class Lease:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the lease is known to be gone, or can't be trusted any more."""
+        """Whether the lease is gone, or can no longer be trusted."""
         if not self._lost_because and self._monotonic() > self._trusted_until:
             self._lost_because = (
                 f"it could not be renewed for {self._timing.renewal_deadline_seconds:g}s "
@@ -123,10 +125,10 @@ class Lease:
             )
 
     def renew(self) -> None:
-        """One beat of its `Heartbeat`. Marks the lease lost when the record is no longer ours.
+        """Renew the lease once, or mark it as lost if the record is no longer ours.
 
         Raises:
-            LockServiceUnavailable: The store did not answer; the lease lasts on until
+            LockServiceUnavailable: The store did not answer; the lease stays valid until
                 its renewal deadline.
         """
         if self.is_lost:
@@ -140,7 +142,7 @@ class Lease:
         self._trusted_until = sent_at + self._timing.renewal_deadline_seconds
 
     def _renew_own_record(self) -> LockRecord | None:
-        """An earlier renewal may have taken effect though its answer was lost."""
+        """Renew the current record if it is ours: an earlier renewal may have succeeded but its answer was lost."""
         found = self._store.read(self.lock_key).record
         if found is None or not found.is_held_by(self._record.claim):
             return None

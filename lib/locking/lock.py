@@ -32,15 +32,15 @@ MAX_WAIT_SECONDS = 300.0
 
 
 class Fence(Protocol):
-    """The resource's memory of the newest token of a date (see `lib.consolidation.fence`)."""
+    """The resource's record of the newest token of a date (see `lib.consolidation.fence`)."""
 
     def advance(self, game_date: date, token: int) -> None:
-        """Refuse every token of the date that is older than this one from now on."""
+        """From now on, refuse every token of the date that is older than this one."""
         ...
 
 
 def guide_lock_key(game_date: date) -> str:
-    """``consolidation_<date>``, the key that the services' old lock uses in Firestore."""
+    """Return ``consolidation_<date>``, the key that the services' old lock uses in Firestore."""
     return f"consolidation_{game_date.isoformat()}"
 
 
@@ -48,16 +48,16 @@ class ConsolidationLock:
     """A lease lock per date.
 
     Args:
-        project_id: The Google Cloud project whose Firestore holds the locks. With a `store`, only a name.
+        project_id: The Google Cloud project whose Firestore holds the locks; with a `store`, only a name.
         store: Where the records are kept; Firestore by default.
-        timing: Length of lease, renewal deadline and heartbeat.
+        timing: Durations of lease, renewal deadline and heartbeat.
         max_wait_seconds: How long `acquire` waits by default.
-        key_for: The lock key of a date.
-        date_column: What log lines call the date; with `key_for`, that of the table.
-        fence: Moved by a forced release, so that the old holder is refused for good.
-        monotonic: Seconds; only differences count.
-        actor: Who releases by force, for the audit record; by default whose credentials the default
-            store uses, and with a `store` the account that this process runs under.
+        key_for: Returns the lock key of a date.
+        date_column: Name of the date in log lines; the table's date column if `key_for` is the table's.
+        fence: Moved by a forced release, so that the old holder is refused from then on.
+        monotonic: A clock in seconds; only differences count.
+        actor: Returns who forces a release, for the audit record. By default the owner of the
+            credentials that Firestore uses, or with a `store` the account that runs this process.
     """
 
     __repr__ = brief("project_id")
@@ -96,18 +96,18 @@ class ConsolidationLock:
         max_wait_seconds: float | None = None,
         before_waiting: Callable[[], None] = lambda: None,
     ) -> Iterator[Lease]:
-        """Hold the lock of a date for the length of the ``with`` block.
+        """Hold a date's lock for the duration of the ``with`` block.
 
         Args:
             game_date: The date, ``YYYY-MM-DD``.
-            batch_id: The work; for people and logs.
+            batch_id: What the lock is for; shown to people and in logs.
             max_wait_seconds: How long to wait for another holder; 0 tries once.
-            before_waiting: Called before each wait, to let go of what others need meanwhile.
+            before_waiting: Called before each wait, to free resources that others need.
 
         Raises:
-            LockAcquisitionError: Held by another for all of that time.
+            LockAcquisitionError: Another held it for all of that time.
             LockServiceUnavailable: The lock store does not answer.
-            LeaseLost: At the end of the block, when the lease was lost in it.
+            LeaseLost: The lease was lost inside the block; raised at its end.
         """
         wait = self.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
         lease = self._take(checked_game_date(game_date), batch_id, wait, before_waiting)
@@ -135,7 +135,7 @@ class ConsolidationLock:
         return Acquisition(self.store, claim, self.timing, self._monotonic, before_waiting).run(max_wait_seconds)
 
     def _let_go(self, lease: Lease) -> bool:
-        """Release; False when the record was found to be someone else's."""
+        """Release the lease; False if the record belongs to another holder."""
         try:
             released = lease.release()
         except LockServiceUnavailable as error:
@@ -147,15 +147,15 @@ class ConsolidationLock:
         return released
 
     def locks(self) -> list[Observation]:
-        """Every lock of the store, with the store's time of the reading."""
+        """Return every lock in the store, with the store's time of the reading."""
         return self.store.read_all()
 
     def releasable(self, game_date: str | date, *, steal: bool = False) -> Observation:
-        """The lock as `force_release` would remove it. Changes nothing.
+        """Return the lock that `force_release` would remove. Changes nothing.
 
         Raises:
             NothingToRelease: There is no such lock.
-            LeaseStillLive: The lease is alive, and it is not to be stolen.
+            LeaseStillLive: Its lease has not expired, and `steal` is False.
         """
         lock_key = self.key_for(checked_game_date(game_date))
         seen = self.store.read(lock_key)
@@ -163,7 +163,7 @@ class ConsolidationLock:
             raise NothingToRelease(f"there is no lock {lock_key}; nothing was released")
         if not seen.is_expired and not steal:
             raise LeaseStillLive(
-                f"{lock_key} is alive: {seen.record.claim.holder} holds it for another "
+                f"{lock_key} has not expired: {seen.record.claim.holder} holds it for another "
                 f"{seen.seconds_until_expiry:.0f}s; wait, or steal it if you know that its holder is gone"
             )
         return seen
@@ -178,36 +178,36 @@ class ConsolidationLock:
         expected: LockRecord | None = None,
         approval: str = "",
     ) -> AuditEntry:
-        """Remove a lock that its holder will not release, and file why.
+        """Remove a lock that its holder will not release, and file an audit entry.
 
-        Exactly the record that was judged is removed, and the fence moves to the
-        moment of the release, so that its holder is refused even if it wakes up.
+        Only the record that was read is removed, and the fence moves to the time of the
+        release, so that the old holder is refused even if it wakes up.
 
-        As a library call it asks nobody for an approval, whatever an environment's
-        `approval` says: `runbook locks release` and the notebooks do.
+        This library call does not require an approval, whatever the environment's `approval`
+        setting is; `runbook locks release` and the notebooks do.
 
         Args:
-            game_date: Whose lock.
-            reason: Why; kept in the audit record.
-            steal: Take it even from a holder whose lease is alive.
-            actor: Who releases it; by default as the platform knows them.
-            expected: The record that may be removed, and no later version of it; any by default.
-            approval: A person's signed approval, as JSON; kept in the audit record.
+            game_date: The date of the lock, ``YYYY-MM-DD``.
+            reason: Kept in the audit entry.
+            steal: Remove the lock even if its lease has not expired.
+            actor: Who releases it; by default the identity known to the platform.
+            expected: Remove only this version of the record; by default any.
+            approval: A person's signed approval, as JSON; kept in the audit entry.
 
         Raises:
-            UserError: No reason was given.
+            UserError: The reason is empty.
             NothingToRelease: There is no such lock.
-            LeaseStillLive: The lease is alive, or came alive meanwhile.
+            LeaseStillLive: Its lease has not expired, or was renewed meanwhile.
             FenceNotMoved: The lock was released, but the fence could not be moved.
         """
         day = checked_game_date(game_date)
         lock_key = self.key_for(day)
         if not reason.strip():
-            raise UserError(f"a forced release of {lock_key} needs a reason; it is kept in the audit record")
+            raise UserError(f"a forced release of {lock_key} needs a reason, which is kept in the audit record")
         seen = self.releasable(day, steal=steal)
         assert seen.record is not None
         if expected is not None and seen.record != expected:
-            raise LeaseStillLive(f"{lock_key} has changed since it was looked at; nothing was released; look again")
+            raise LeaseStillLive(f"{lock_key} has changed since it was read; nothing was released; read it again")
         is_live = not seen.is_expired
         who = actor or self._actor()
         try:
@@ -215,12 +215,12 @@ class ConsolidationLock:
                 seen.record, actor=who, reason=reason, was_live=is_live, approval=approval
             )
         except LockOutcomeUnknown:
-            # The entry is in the same commit as the release: it tells whether that took effect.
+            # The entry is in the same commit as the release, so it shows whether that took effect.
             entry = next((filed for filed in self.store.audit_entries() if filed.removed == seen.record), None)
             if entry is None:
                 raise
         if entry is None:
-            raise LeaseStillLive(f"{lock_key} changed while it was being released; look at it again")
+            raise LeaseStillLive(f"{lock_key} changed while it was being released; nothing was released; read it again")
         logger.warning(
             "🔨 Force-released consolidation lock: %s (batch=%s, reason=%s)",
             lock_key,
@@ -237,9 +237,9 @@ class ConsolidationLock:
             self._fence.advance(game_date, entry.token)
         except RunbookError as error:
             raise FenceNotMoved(
-                f"{entry.removed.claim.lock_key} was released, and that is on record, but its fence was not moved: "
-                f"{error}; until the next consolidation of that date moves it, the old holder could still write if it "
-                "woke up"
+                f"{entry.removed.claim.lock_key} was released and the release was recorded, but its fence was not "
+                f"moved: {error}; until the next consolidation of that date moves it, the old holder could still "
+                "write if it wakes up"
             ) from error
 
 

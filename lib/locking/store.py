@@ -1,12 +1,12 @@
-"""The port to the place where lock records are kept.
+"""The port to the store of lock records.
 
-A store does a few atomic, conditional writes and tells its own time; the lock
-algorithm stands once, in `lib.locking.acquisition`. No clock of a client decides
-anything: every time in a record and in an observation is the store's.
+A store offers a few atomic, conditional writes and its own time; the lock algorithm is
+written once, in `lib.locking.acquisition`. Client clocks decide nothing: every time in a
+record or an observation is the store's.
 
-Each call either answers within `LockStore.request_timeout_seconds`, or raises
-`LockServiceUnavailable` (it did not take effect) or `LockOutcomeUnknown` (it may
-have). "Somebody else was first" is an answer, never an error.
+Each call either returns within `LockStore.request_timeout_seconds`, or raises
+`LockServiceUnavailable` (it did not take effect) or `LockOutcomeUnknown` (it may have).
+That another client was first is a return value, never an error.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Claim:
     """What an attempt to take a lock writes into the record.
 
     Attributes:
-        lock_key: Which lock.
-        holder_id: Fresh for each attempt, so that two consolidations of one batch
+        lock_key: The lock.
+        holder_id: New for each attempt, so that two consolidations of one batch
             differ and an attempt whose answer was lost can recognise its record.
-        batch_id: The work; for people.
+        batch_id: What the lock is for; shown to people.
         lease_seconds: How long the lease lasts after it was acquired or renewed.
-        host: Machine and process; for people.
+        host: Machine and process; shown to people.
     """
 
     lock_key: str
@@ -42,7 +42,7 @@ class Claim:
 
     @property
     def holder(self) -> str:
-        """Who holds it, for a message."""
+        """The holder, for messages."""
         return f"batch {self.batch_id} on {self.host}"
 
 
@@ -52,8 +52,8 @@ class LockRecord:
 
     Attributes:
         claim: Who holds it and for how long.
-        token: Fencing token: the store's commit time of the acquisition in
-            microseconds since 1970. For one key it only ever grows.
+        token: Fencing token: the store's commit time of the acquisition, in
+            microseconds since 1970. It only ever increases for a given key.
         acquired_at: The store's time of the acquisition.
         renewed_at: The store's time of the last heartbeat.
         version: Changes with each write; opaque, only compared for equality.
@@ -69,7 +69,7 @@ class LockRecord:
 
     @property
     def expires_at(self) -> datetime:
-        """When the lease ends unless it is renewed, in the store's time."""
+        """When the lease expires unless it is renewed, by the store's clock."""
         return self.renewed_at + timedelta(seconds=self.claim.lease_seconds)
 
     def is_held_by(self, claim: Claim) -> bool:
@@ -87,18 +87,18 @@ class Observation:
 
     @property
     def is_expired(self) -> bool:
-        """A lease is still held at the very instant at which it ends."""
+        """Whether the lease has expired; at the exact instant of its expiry it is still held."""
         return self.record is not None and self.read_at > self.record.expires_at
 
     @property
     def seconds_until_expiry(self) -> float:
-        """Seconds left to the lease; negative when it is over, 0 when the lock is free."""
+        """Seconds until the lease expires; negative if it has expired, 0 if the lock is free."""
         if self.record is None:
             return 0.0
         return (self.record.expires_at - self.read_at).total_seconds()
 
     def as_data(self) -> Mapping[str, Any]:
-        """Empty when the lock is free."""
+        """Return the observation as JSON values; empty if the lock is free."""
         record = self.record
         if record is None:
             return {}
@@ -118,17 +118,17 @@ class Observation:
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """A forced release: what was removed, by whom and why.
+    """A forced release: what was removed, who removed it and why.
 
     Attributes:
-        removed: The record as it stood.
+        removed: The record that was removed.
         actor: Who released it.
         reason: Why, in the operator's words.
-        was_live: Whether the lease was still running: the lock was stolen.
+        was_live: Whether the lease had not expired, so that the lock was stolen.
         released_at: The store's commit time.
         token: `released_at` in microseconds: greater than the removed record's
-            token, and not greater than any later acquisition's.
-        approval: A person's signed approval, as JSON; empty: none was needed.
+            token, and not greater than that of any later acquisition.
+        approval: A person's signed approval, as JSON; empty if none was needed.
     """
 
     removed: LockRecord
@@ -168,22 +168,22 @@ class LockStore(Protocol):
         ...
 
     def create(self, claim: Claim) -> LockRecord | None:
-        """Write the record if there is none under its key. None: there is one."""
+        """Write the record if its key is free; None if it is not."""
         ...
 
     def take_over(self, expired: LockRecord, claim: Claim) -> LockRecord | None:
-        """Replace exactly this version of a record by a new one, in one commit.
+        """Replace exactly this version of a record with a new one, in one commit.
 
-        The caller has seen that it is expired. None: it has changed since.
+        The caller has checked that it has expired. None if it has changed since.
         """
         ...
 
     def renew(self, record: LockRecord) -> LockRecord | None:
-        """Set `renewed_at` to now on exactly this version. None: it has changed."""
+        """Set `renewed_at` to now on exactly this version; None if it has changed."""
         ...
 
     def delete(self, record: LockRecord) -> bool:
-        """Remove exactly this version. False: it has changed or is gone."""
+        """Remove exactly this version; False if it has changed or is gone."""
         ...
 
     def delete_audited(
@@ -191,25 +191,32 @@ class LockStore(Protocol):
     ) -> AuditEntry | None:
         """Remove exactly this version and file the audit entry, in one commit.
 
-        None: the record has changed or is gone, and nothing was written.
+        None if the record has changed or is gone; nothing was written then.
+
+        Args:
+            record: The record to remove.
+            actor: Who releases it.
+            reason: Why, in the operator's words.
+            was_live: Whether its lease had not expired.
+            approval: A signed approval, as JSON; may be empty.
         """
         ...
 
     def read(self, lock_key: str) -> Observation:
-        """The record under the key."""
+        """Return the record under the key."""
         ...
 
     def read_all(self) -> list[Observation]:
-        """All records, by key."""
+        """Return all records, ordered by key."""
         ...
 
     def audit_entries(self) -> list[AuditEntry]:
-        """All forced releases, newest first."""
+        """Return all forced releases, newest first."""
         ...
 
     def wait_for_change(self, seen: LockRecord, timeout_seconds: float) -> None:
         """Return as soon as the record differs from `seen`, or after the timeout.
 
-        May return early for no reason; the caller looks again.
+        May also return early; the caller reads again.
         """
         ...

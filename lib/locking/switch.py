@@ -1,4 +1,4 @@
-"""The lock switch of a process: its environment variable ``CONSOLIDATION_LOCK``, ``on`` or absent, or ``off``."""
+"""The lock switch of a process: its environment variable ``CONSOLIDATION_LOCK``, ``on`` (the default) or ``off``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ VARIABLE = "CONSOLIDATION_LOCK"
 
 
 def is_on(value: str | None) -> bool:
-    """Whether that value of the variable means that the lock is taken.
+    """Return whether the lock is taken at this value of the variable; None means it is not set.
 
     Raises:
-        SourceUnavailable: It is neither ``on`` nor ``off``.
+        SourceUnavailable: The value is neither ``on`` nor ``off``.
     """
     position = "on" if value is None else value.strip().casefold()
     if position not in ("on", "off"):
@@ -25,7 +25,7 @@ def is_on(value: str | None) -> bool:
 
 
 def own_switch() -> bool:
-    """Whether this process takes the lock, by its own variable; it does when that cannot be read."""
+    """Return whether this process's own variable says to take the lock; True if it cannot be read."""
     try:
         return is_on(os.environ.get(VARIABLE))
     except Unavailable as problem:

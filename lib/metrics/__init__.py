@@ -1,1 +1,1 @@
-"""What Prometheus can scrape: of the archive's runs, and of the table with its lock."""
+"""Metrics for Prometheus: the archive's runs, and an environment's table and locks."""

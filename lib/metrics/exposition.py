@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 
 class Source(Protocol):
-    """Something to measure."""
+    """A source of metrics."""
 
     def families(self) -> Iterator[Metric]: ...
 
@@ -21,7 +21,7 @@ class _Once(Collector):
         self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
-        """Families of one name, from several environments, are one in the text."""
+        """Join families of the same name, from several environments, into one."""
         found: dict[str, Metric] = {}
         for source in self._sources:
             for family in source.families():
@@ -35,7 +35,7 @@ class _Once(Collector):
 
 
 def as_text(sources: Iterable[Source]) -> bytes:
-    """All metrics of the sources; UTF-8."""
+    """Return all metrics of the sources, in UTF-8."""
     registry = CollectorRegistry()
     registry.register(_Once(sources))
     return generate_latest(registry)

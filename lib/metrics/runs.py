@@ -1,4 +1,4 @@
-"""Of the archive: each runbook's last verdict and its age, and what is overdue."""
+"""Metrics of the archive: each runbook's last verdict and its age, and missed runs."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from lib.archive.archive import Archive, Run
 from lib.schedule.expected import expected_runs
 from lib.verdict.verdict import Verdict
 
-# So many of a runbook's newest runs are read for its last PASS; before them it is not known.
+# How many of a runbook's newest runs are searched for its last PASS; an older PASS is not reported.
 _MOST_READ = 50
 _OF = ["environment", "runbook"]
 
 
 @dataclass(frozen=True)
 class RunMetrics:
-    """The archive, read again for each scrape.
+    """Metrics of the archive, which is read on each scrape.
 
     Attributes:
-        now: The moment of the scrape (UTC).
+        archive: The archive.
+        now: The time of the scrape (UTC).
     """
 
     archive: Archive
     now: datetime
 
     def families(self) -> Iterator[Metric]:
-        """Raises `Unavailable`: the archive cannot be read."""
+        """Yield the metrics. Raises `Unavailable` if the archive cannot be read."""
         verdicts = GaugeMetricFamily(
             "runbook_verdict", "1 for the last verdict of a runbook.", labels=[*_OF, "verdict"]
         )
@@ -48,7 +49,7 @@ class RunMetrics:
         yield from (verdicts, ended, passed, self._overdue())
 
     def _by_runbook(self) -> dict[tuple[str, str], list[str]]:
-        """The places of its newest runs."""
+        """Return the places of each runbook's newest runs."""
         found: dict[tuple[str, str], list[str]] = {}
         for place in self.archive.places():
             environment, runbook, _ = place.split("/")
@@ -58,7 +59,7 @@ class RunMetrics:
         return found
 
     def _down_to_a_pass(self, places: list[str]) -> Iterator[Run]:
-        """Those that ended with a verdict, newest first, and none before the last PASS."""
+        """Yield runs that have a verdict, newest first, up to and including the last PASS."""
         for place in places:
             run = self.archive.read(place)
             if isinstance(run, Run) and run.record.verdict is not None:

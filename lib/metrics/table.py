@@ -1,4 +1,4 @@
-"""Of an environment: its locks, what was consolidated, how long that takes, duplicates, and what waits in staging."""
+"""Metrics of an environment: locks, consolidations and their durations, duplicates, and the staging backlog."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ _PHASES: dict[str, Callable[[Consolidation], float | None]] = {
 
 @dataclass(frozen=True)
 class TableMetrics:
-    """An environment's table, read again for each scrape.
+    """Metrics of an environment's table, which is read on each scrape.
 
-    A source that cannot be read leaves its families out, and ``consolidation_source_up`` is 0: a value that is not
-    known is never sent as 0.
+    If a source cannot be read, its families are left out and ``consolidation_source_up`` is 0: an unknown value is
+    never sent as 0.
 
     Attributes:
-        now: The moment of the scrape (UTC).
+        platform: The environment.
+        now: The time of the scrape (UTC).
     """
 
     platform: Platform
@@ -64,8 +65,8 @@ class TableMetrics:
 
     def _locks(self) -> Iterator[Metric]:
         held = [seen for seen in self.platform.locks.locks() if seen.record]
-        count = _gauge("consolidation_locks", "Locks that are held, and those whose lease has expired.", "state")
-        oldest = _gauge("consolidation_lock_oldest_age_seconds", "How long the oldest lock has been held; 0: none is.")
+        count = _gauge("consolidation_locks", "Locks, by whether they are held or their lease has expired.", "state")
+        oldest = _gauge("consolidation_lock_oldest_age_seconds", "Age of the oldest lock; 0 if there is none.")
         expired = sum(seen.is_expired for seen in held)
         count.add_metric([self.platform.name, "held"], len(held) - expired)
         count.add_metric([self.platform.name, "expired"], expired)
@@ -76,7 +77,7 @@ class TableMetrics:
     def _ledger(self) -> Iterator[Metric]:
         totals = ledger_totals(self.platform.warehouse, self.platform.table)
         runs = _counter("consolidation_committed", "Consolidations in the ledger.")
-        rows = _counter("consolidation_rows", "Rows of these consolidations, by what was done with them.", "rows")
+        rows = _counter("consolidation_rows", "Rows of these consolidations, by what happened to them.", "rows")
         last = _gauge("consolidation_last_commit_timestamp_seconds", "When the newest of them was committed.")
         runs.add_metric([self.platform.name], totals.runs)
         for name, number in totals.rows.items():
@@ -88,7 +89,9 @@ class TableMetrics:
     def _logs(self) -> Iterator[Metric]:
         history = LogHistory(self.platform, self.now - _WINDOW, self.now)
         attempts = _gauge("consolidation_attempts", "Consolidations of the last 24 hours, by how they ended.", "ended")
-        phases = _gauge("consolidation_phase_seconds", "Of the last 24 hours: median and longest.", "phase", "quantile")
+        phases = _gauge(
+            "consolidation_phase_seconds", "Median and longest phases of the last 24 hours.", "phase", "quantile"
+        )
         for progress, number in Counter(map(history.progress, history.consolidations)).items():
             attempts.add_metric([self.platform.name, progress.replace(" ", "_")], number)
         for phase, seconds_of in _PHASES.items():
@@ -101,8 +104,8 @@ class TableMetrics:
     def _duplicates(self) -> Iterator[Metric]:
         today = resolve_game_date("today", self.platform.environment.timezone, now=self.now)
         since = today - timedelta(days=1)
-        keys = _gauge("consolidation_duplicate_keys", "Keys with several rows, of today and yesterday.", "day")
-        rows = _gauge("consolidation_table_rows", "Rows that readers see, of today and yesterday.", "day")
+        keys = _gauge("consolidation_duplicate_keys", "Keys with several rows, today and yesterday.", "day")
+        rows = _gauge("consolidation_table_rows", "Rows that readers see, today and yesterday.", "day")
         counts = {
             count.game_date: count
             for count in count_duplicates(self.platform.warehouse, self.platform.table, since, today)
@@ -115,9 +118,11 @@ class TableMetrics:
 
     def _staging(self) -> Iterator[Metric]:
         waiting = [batch for batch in staging_backlog(self.platform.warehouse, self.platform.table) if batch.waiting]
-        tables = _gauge("consolidation_backlog_tables", "Staging tables that the ledger does not know as merged.")
-        rows = _gauge("consolidation_backlog_rows", "Their rows.")
-        oldest = _gauge("consolidation_backlog_oldest_age_seconds", "Since the oldest was last written; 0: none waits.")
+        tables = _gauge("consolidation_backlog_tables", "Staging tables that the ledger does not list as merged.")
+        rows = _gauge("consolidation_backlog_rows", "Rows of these staging tables.")
+        oldest = _gauge(
+            "consolidation_backlog_oldest_age_seconds", "Time since the oldest of them was written; 0 if there is none."
+        )
         found = [table for batch in waiting for table in batch.waiting]
         ages = [(self.now - table.changed_at).total_seconds() for table in found if table.changed_at]
         tables.add_metric([self.platform.name], len(found))

@@ -1,7 +1,7 @@
-"""The port to where plans that wait for a person are kept, with their approvals and the use of these.
+"""The port to the store of plans that wait for a person's approval, with the approvals and their use.
 
-Beside the locks, where the one who asks and the one who approves both reach them, from whatever machine.
-Anyone who may write locks may write entries: a reader judges what an entry says by its signature.
+It is next to the locks, so that requester and approver can reach it from any machine. Anyone who can
+write locks can write entries, so a reader must check an entry's signature.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from typing import Protocol
 
 KEPT_DAYS = 7
-"""An entry is kept at least so long: far longer than a plan holds, so an approval that was used stays used."""
+"""How long an entry is kept at least: far longer than a plan is valid, so a used approval cannot be used again."""
 MOST_ENTRIES = 100
-"""So many entries of a plan are read at most."""
+"""The maximum number of entries read for a plan."""
 PLAN = "plan"
-"""The kind of an entry that says what a plan is of: it approves nothing."""
+"""The kind of an entry that describes the plan; it approves nothing."""
 LONGEST_ENTRY = 20_000
-"""Characters of an entry's text."""
+"""The maximum length of an entry's text, in characters."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something about one plan.
+    """An entry about one plan.
 
     Attributes:
         plan: The plan's digest.
-        kind: What it is, in letters, digits and underscores; a plan has one entry of a kind.
+        kind: The kind of entry: letters, digits and underscores. A plan has at most one entry of each kind.
         text: Its content.
     """
 
@@ -38,7 +38,7 @@ class ApprovalStore(Protocol):
     """Entries that are written once and never changed."""
 
     def add(self, entry: Entry) -> bool:
-        """Write it unless the plan has an entry of its kind. False: it has one, which stays as it is.
+        """Write the entry; False, and no change, if the plan has an entry of its kind.
 
         Raises:
             LockOutcomeUnknown: It may have been written.
@@ -47,5 +47,5 @@ class ApprovalStore(Protocol):
         ...
 
     def entries(self, plan: str) -> list[Entry]:
-        """All that there is of a plan, by kind. Raises `LockServiceUnavailable`."""
+        """Return all entries of a plan, ordered by kind. Raises `LockServiceUnavailable`."""
         ...

@@ -1,6 +1,6 @@
-"""The coordinator's document of a batch, read as a `BatchState` wherever it is kept.
+"""Read the coordinator's document of a batch as a `BatchState`, wherever it is stored.
 
-The document is hostile input: a field of a wrong type is a fault that is named, and counts as not recorded.
+The document is hostile input: a field of the wrong type is reported as a fault and counts as not recorded.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ FIELDS = (
 _LONGEST_NAME = 200
 _LARGEST_COUNT = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# What cannot be the time of a batch; and no time zone can overflow.
+# Times outside these years cannot belong to a batch; within them no time zone conversion overflows.
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
 
 def batch_state(batch_id: str, fields: Mapping[str, Any], completions: Mapping[str, Any] | None = None) -> BatchState:
-    """The state that a document describes.
+    """Return the state that a document describes.
 
     Args:
         batch_id: The document's name.
         fields: Its fields.
-        completions: `completed_at` by item, of those whose completion is a document of its own; None: not read.
+        completions: `completed_at` by item, for items that have their own document; None if not read.
     """
     read = _Fields(fields)
     expected, expected_names = read.players("expected_players", may_be_number=True)
@@ -50,7 +50,7 @@ def batch_state(batch_id: str, fields: Mapping[str, Any], completions: Mapping[s
         moments = [moment for value in completions.values() if (moment := _moment(value))]
     known = [count for count in counts if count is not None]
     completed = max(known, default=None)
-    # A count above the names says that some names are not here: those would be missing by mistake.
+    # If the count exceeds the names, some names are not recorded and would wrongly count as missing.
     has_names = expected_names is not None and done is not None and len(done) >= (completed or 0)
     _, failed = read.players("failed_players")
     return BatchState(
@@ -72,20 +72,20 @@ def batch_state(batch_id: str, fields: Mapping[str, Any], completions: Mapping[s
 
 
 def needs_completions(state: BatchState, fields: Mapping[str, Any]) -> bool:
-    """Whether the batch is not marked complete, and only the items' own documents say what is done, and when."""
+    """Return whether the batch is not marked complete and only the items' own documents show its progress."""
     listed = fields.get("completed_players")
     return not state.is_complete and not (isinstance(listed, list) and len(listed) >= max(1, state.completed or 0))
 
 
 class _Fields:
-    """The fields of a document; each that does not fit is None, and a line of `faults`."""
+    """The fields of a document; an invalid field is None and adds a line to `faults`."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
         self.faults: list[str] = []
 
     def players(self, name: str, *, may_be_number: bool = False) -> tuple[int | None, tuple[str, ...] | None]:
-        """How many items a field lists, each once, and their names; None: not recorded."""
+        """Return how many distinct items a field lists, and their names; None for what is not recorded."""
         value = self._fields.get(name)
         if may_be_number and not isinstance(value, list | tuple):
             return self.count(name), None
@@ -141,7 +141,7 @@ class _Fields:
 
 
 def _moment(value: object) -> datetime | None:
-    """The moment (UTC), also of a client's own subclass; without a zone it is UTC. None: it is not one."""
+    """Return a plain datetime in UTC, also from subclasses; without a zone it is UTC. None if it is not a time."""
     if isinstance(value, str):
         value = parse_time(value)
     if not isinstance(value, datetime) or not _FIRST_YEAR <= value.year < _LAST_YEAR:

@@ -1,4 +1,4 @@
-"""One GET of a health endpoint. That it does not answer is an answer too."""
+"""Send one GET request to a health endpoint. No answer is also a result, not an error."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ _LONGEST_BODY_BYTES = 1_000_000
 
 
 def request_health(url: str, *, timeout_seconds: float, headers: Mapping[str, str] | None = None) -> HealthResponse:
-    """GET the address.
+    """Send a GET request.
 
     Args:
-        timeout_seconds: Without a whole answer within it, the endpoint counts as silent.
+        url: The address.
+        timeout_seconds: Time limit for the complete answer; after that the endpoint counts as not answering.
+        headers: Request headers.
 
     Returns:
-        What it answered. One longer than a megabyte has no body, but an error instead.
+        The answer. If it is longer than a megabyte, it has an error instead of a body.
     """
     request = urllib.request.Request(url, headers=dict(headers or {}))  # noqa: S310
     started = perf_counter()
@@ -37,9 +39,9 @@ def request_health(url: str, *, timeout_seconds: float, headers: Mapping[str, st
 
 
 def _within(timeout_seconds: float, request: urllib.request.Request) -> tuple[int, Any]:
-    """A socket's own timeout counts from each byte: name, handshake, header and body could each take for ever.
+    """Limit the total time. A socket's own timeout restarts with each byte, so a slow endpoint could take forever.
 
-    The thread of an endpoint that drips on is left behind; it holds up no process that ends.
+    The thread of such an endpoint is left behind; as a daemon it does not keep the process from ending.
     """
     answer: Future[tuple[int, Any]] = Future()
     Thread(target=_fulfil, args=(answer, request, timeout_seconds), daemon=True).start()
@@ -49,7 +51,7 @@ def _within(timeout_seconds: float, request: urllib.request.Request) -> tuple[in
 def _fulfil(answer: Future[tuple[int, Any]], request: urllib.request.Request, timeout_seconds: float) -> None:
     try:
         answer.set_result(_answer(request, timeout_seconds))
-    except Exception as error:  # it belongs to who waits for the answer
+    except Exception as error:  # raised again in the thread that waits for the answer
         answer.set_exception(error)
 
 
@@ -64,26 +66,26 @@ def _answer(request: urllib.request.Request, timeout_seconds: float) -> tuple[in
 
 
 def _read(response: Any, ends_at: float) -> bytes:
-    """The body, as it comes."""
+    """Read the body piece by piece."""
     body = b""
     while piece := response.read1(_LONGEST_BODY_BYTES):
         body += piece
         if len(body) > _LONGEST_BODY_BYTES:
-            raise ValueError(f"its answer is longer than {_LONGEST_BODY_BYTES:,} bytes")
+            raise ValueError(f"the answer is longer than {_LONGEST_BODY_BYTES:,} bytes")
         if perf_counter() > ends_at:
             raise TimeoutError
     return body
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the token to whatever address it names; it is an answer itself."""
+    """Return redirects as answers; following one would send the token to an unknown address."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 def _opener(request: urllib.request.Request) -> urllib.request.OpenerDirector:
-    """A proxy of the machine knows nothing about this machine's own services."""
+    """Bypass the machine's proxy for services on this machine, which the proxy cannot reach."""
     is_local = request.host.partition(":")[0] in ("127.0.0.1", "localhost")
     return urllib.request.build_opener(_NoRedirects, *[urllib.request.ProxyHandler({})] if is_local else [])
 

@@ -1,6 +1,6 @@
-"""The port to the warehouse's own work: its jobs, how a table is laid out, and what queries read where that is billed.
+"""The port to the warehouse's activity: its jobs, the layout of tables, and what queries read where that is billed.
 
-Every call raises `SourceUnavailable` when the warehouse does not tell.
+Every call raises `SourceUnavailable` if the warehouse does not provide the information.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lib.words.brief import brief
 
 
 class JobState(StrEnum):
-    """How far a job has come."""
+    """The state of a job."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -26,20 +26,20 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True)
 class WarehouseJob:
-    """A piece of work of the warehouse.
+    """A job of the warehouse.
 
     Attributes:
-        job_id: Its id; a consolidation's holds the batch and the run of the ledger.
-        state: How far it has come. `GONE` only where work dies with its process.
-        created_at: When it was asked for (UTC).
-        started_at: When it left the queue (UTC); None: not yet, or not told.
-        ended_at: When it ended (UTC); None: not yet, or not told.
+        job_id: Its id; that of a consolidation contains the batch and the run in the ledger.
+        state: Its state; `GONE` only where a job ends with its process.
+        created_at: When it was requested (UTC).
+        started_at: When it left the queue (UTC); None if it has not, or if unknown.
+        ended_at: When it ended (UTC); None if it has not, or if unknown.
         statement: What it does, such as ``MERGE``, ``SCRIPT`` or ``LOAD``.
-        target: The table that it writes to; None: none, or not told.
-        bytes_processed: Bytes that it read; None: not told.
-        slot_ms: Milliseconds of slot time; None: not told.
-        error: Why it failed; empty: it did not, or has not ended. Hostile input.
-        user: Who asked for it.
+        target: The table that it writes to; None if there is none, or if unknown.
+        bytes_processed: Bytes that it read; None if unknown.
+        slot_ms: Milliseconds of slot time; None if unknown.
+        error: Why it failed; empty if it has not failed. Hostile input.
+        user: Who requested it.
     """
 
     job_id: str
@@ -65,9 +65,10 @@ class TableLayout:
     """How a table is stored.
 
     Attributes:
-        size_bytes: Bytes that a scan of all columns reads; None: not told.
-        partition_column: The column that it is partitioned by; empty: a statement scans all of it.
-        has_partitions: Whether the warehouse knows partitions at all.
+        rows: Number of rows.
+        size_bytes: Bytes that a scan of all columns reads; None if unknown.
+        partition_column: The column that it is partitioned by; if empty, every statement scans the whole table.
+        has_partitions: Whether the warehouse supports partitions.
     """
 
     rows: int
@@ -78,12 +79,12 @@ class TableLayout:
 
 @dataclass(frozen=True)
 class QueryCost:
-    """One query that a run asked.
+    """One query of a run.
 
     Attributes:
         statement: Its text.
-        estimated_bytes: What a dry run said that it would read at most; None: reading is not billed here.
-        read_bytes: What it read; None: it was refused or failed, or reading is not billed here.
+        estimated_bytes: The most it would read, according to a dry run; None if reading is not billed here.
+        read_bytes: What it read; None if it was refused or failed, or if reading is not billed here.
     """
 
     statement: str
@@ -94,10 +95,10 @@ class QueryCost:
 
 
 class ReadBudget:
-    """How many bytes may still be read, by all that share it and where reading is billed.
+    """How many bytes may still be read, where reading is billed; shared by several readers.
 
     Attributes:
-        most_bytes: How many at the start.
+        most_bytes: The budget at the start.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -106,38 +107,37 @@ class ReadBudget:
 
     @property
     def left_bytes(self) -> int:
-        """Never below 0."""
+        """The bytes left, never below 0."""
         return self._left_bytes
 
     def take(self, most_bytes: int) -> int:
-        """Set aside so many bytes, or what is left of them; returns how many."""
+        """Reserve this many bytes, or what is left; return how many were reserved."""
         with self._lock:
             taken = min(most_bytes, self._left_bytes)
             self._left_bytes -= taken
         return taken
 
     def give_back(self, unread_bytes: int) -> None:
-        """What was set aside and not read."""
+        """Give back reserved bytes that were not read."""
         with self._lock:
             self._left_bytes += unread_bytes
 
 
 class WarehouseActivity(Protocol):
-    """Read access to what the warehouse does and has done."""
+    """Read access to the warehouse's current and past activity."""
 
     @property
     def has_queue(self) -> bool:
-        """Whether jobs of others may stand in the way, and outlive who asked for them."""
+        """Whether jobs may wait for others, and outlive the process that requested them."""
         ...
 
     def jobs(self, dataset: str, *, since: datetime) -> list[WarehouseJob]:
-        """Jobs created since then that touch the dataset, newest first.
+        """Return the jobs created since then that touch the dataset, newest first.
 
-        Those that are pending or running are all there; of those that have ended, as many
-        as the warehouse remembers.
+        Pending and running jobs are complete; ended jobs only as far as the warehouse keeps them.
         """
         ...
 
     def layout(self, table: TableName) -> TableLayout:
-        """How the table is stored. Raises `TableNotFound` when there is none."""
+        """Return how the table is stored. Raises `TableNotFound` if it does not exist."""
         ...

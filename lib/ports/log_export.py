@@ -1,8 +1,8 @@
-"""A file of log lines, read as `LogEntry`: exports of Cloud Logging, JSON lines, plain text.
+"""Read a file of log lines as `LogEntry`: exports of Cloud Logging, JSON lines, plain text.
 
-What `gcloud logging read --format=json` prints (an array, or an object a line), the lines of our own log files,
-and plain text as Python's logging writes it. Such a file is hostile input: what cannot be read is counted and
-named, and never ends the reading. Source of the fields:
+It reads the output of `gcloud logging read --format=json` (an array, or one object per line), our own log files,
+and plain text as Python's logging writes it. The file is hostile input: parts that cannot be read are counted and
+named, and reading continues. Source of the fields:
 https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry
 """
 
@@ -38,7 +38,7 @@ _SEVERITIES = {
 }
 _ARRAY = re.compile(r"\s*\[\s*(?:[\]{]|\Z)")
 _BETWEEN = re.compile(r"[\s,]*")
-# Day, then `T` or one space, then the time, with a comma or a point before its fraction, and an offset or none.
+# Day, `T` or one space, time, an optional fraction after a comma or point, an optional offset.
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?(?=[\s\]:]|\Z)", re.ASCII | re.IGNORECASE
 )
@@ -49,8 +49,8 @@ class Unread:
     """A part of the file that is not a log entry.
 
     Attributes:
-        place: Where: ``line 12`` or ``entry 3``.
-        why: What is wrong with it, and how it begins.
+        place: ``line 12`` or ``entry 3``.
+        why: What is wrong with it, and its beginning.
     """
 
     place: str
@@ -59,12 +59,12 @@ class Unread:
 
 @dataclass(frozen=True)
 class Export:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
-        entries: Its entries, oldest first. `service` is empty where the file does not name it.
-        unread: What could not be read, in the file's order.
-        doubled: How many entries were left out, because the file holds them more than once (same `insertId`).
+        entries: Its entries, oldest first. `service` is empty if the file does not name it.
+        unread: Parts that could not be read, in the file's order.
+        doubled: How many repeated entries (same `insertId`) were left out.
     """
 
     entries: tuple[LogEntry, ...]
@@ -77,7 +77,7 @@ def read_export(path: Path, without_time: datetime | None = None) -> Export:
 
     Args:
         path: The file.
-        without_time: The time of plain lines at its beginning that have none; None: they are unread.
+        without_time: The time for plain lines at the beginning that have none; None leaves them unread.
 
     Raises:
         UserError: It cannot be opened, or is larger than 500 MB.
@@ -101,9 +101,9 @@ def read_export(path: Path, without_time: datetime | None = None) -> Export:
 
 
 def _in_order(found: list[tuple[datetime, str, int, LogEntry]]) -> tuple[LogEntry, ...]:
-    """Oldest first; those of one moment by their ids, as Cloud Logging orders them, or as the file has them.
+    """Sort entries, oldest first; entries with the same time by their ids, as in Cloud Logging, or in file order.
 
-    `gcloud logging read` writes the newest first, unless it is asked for the other order.
+    `gcloud logging read` writes the newest first by default.
     """
     have_ids = all(each[1] for each in found)
     backwards = bool(found) and found[0][0] > found[-1][0]
@@ -112,7 +112,7 @@ def _in_order(found: list[tuple[datetime, str, int, LogEntry]]) -> tuple[LogEntr
 
 
 def entry_of(record: Mapping[str, Any]) -> LogEntry | None:
-    """The entry that a JSON object describes, as Cloud Logging or this library writes it; None: it has no time."""
+    """Return the entry that a JSON object of Cloud Logging or this library describes; None if it has no time."""
     timestamp = parse_time(record.get("timestamp")) or parse_time(record.get("receiveTimestamp"))
     if timestamp is None:
         return None
@@ -130,7 +130,7 @@ def entry_of(record: Mapping[str, Any]) -> LogEntry | None:
 
 
 def parse_time(value: object) -> datetime | None:
-    """An ISO 8601 moment; without a zone it is UTC. None: it is not one."""
+    """Parse an ISO 8601 time; without a zone it is UTC. None if it is not one."""
     if not isinstance(value, str) or not 10 < len(value) < 40:
         return None
     try:
@@ -141,7 +141,7 @@ def parse_time(value: object) -> datetime | None:
 
 
 def time_at_start(text: str) -> tuple[datetime, str] | None:
-    """The moment that a line of plain text begins with, and what follows it; None: it begins with none."""
+    """Return the time at the start of a plain text line, and the rest of the line; None if there is no time."""
     found = _TIME.match(text, 1 if text.startswith("[") else 0)
     moment = parse_time(found.group()) if found else None
     return (moment, text[found.end() :].lstrip("] ")) if found and moment else None
@@ -150,7 +150,7 @@ def time_at_start(text: str) -> tuple[datetime, str] | None:
 def _text(path: Path) -> str:
     try:
         if (size := path.stat().st_size) > _LARGEST_BYTES:
-            raise UserError(f"{path} has {size:,} bytes; at most {_LARGEST_BYTES:,} are read: split it by time")
+            raise UserError(f"{path} has {size:,} bytes, but at most {_LARGEST_BYTES:,} can be read; split it by time")
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -161,7 +161,7 @@ def _text(path: Path) -> str:
 def _parts(
     text: str, unread: list[Unread], without_time: datetime | None
 ) -> Iterator[tuple[str, Mapping[str, Any] | LogEntry]]:
-    """Each JSON object, and each line of plain text as an entry, with its place; what is neither goes to `unread`."""
+    """Yield each JSON object, and each plain text line as an entry, with its place; add the rest to `unread`."""
     if _ARRAY.match(text):
         yield from _of_array(text, unread)
     elif text.lstrip()[:2] in ("{\n", "{\r"):
@@ -175,7 +175,7 @@ def _of_array(text: str, unread: list[Unread]) -> Iterator[tuple[str, Mapping[st
 
 
 def _objects(text: str, start: int, unread: list[Unread]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Objects one after the other, up to the first place that is not JSON: an export that was cut short ends there."""
+    """Yield objects up to the first place that is not JSON, where a truncated export ends."""
     decoder, at, number = json.JSONDecoder(), start, 0
     while (at := _end(_BETWEEN, text, at)) < len(text) and text[at] != "]":
         number += 1
@@ -221,7 +221,7 @@ def _of_lines(
 
 
 def _of_line(line: str, own: tuple[datetime, str] | None) -> str:
-    """The line as a service printed it: Cloud Logging keeps the time of a logger's own prefix in the text."""
+    """Return the line as the service printed it: Cloud Logging keeps the time of a logger's own prefix in the text."""
     return own[1] if own and not own[1].startswith("- ") else line
 
 
@@ -234,7 +234,7 @@ def _object(line: str) -> Mapping[str, Any] | None:
 
 
 def _message(record: Mapping[str, Any], fields: dict[str, Any]) -> str:
-    """The text of the entry; a structured one holds it in one of its fields, which is taken out."""
+    """Return the entry's text; in a structured entry it is one of the fields, which is removed from them."""
     if (text := record.get("textPayload") or record.get("message")) is not None:
         return _word(text)
     for name in ("message", "msg", "textPayload"):
@@ -254,7 +254,7 @@ def _severity(value: object) -> str:
 
 
 def _identity(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """What makes two entries the same one for Cloud Logging; empty where it did not write them."""
+    """Return what identifies an entry in Cloud Logging; empty if Cloud Logging did not write it."""
     names = ("insertId", "timestamp", "logName")
     return tuple(str(record.get(name)) for name in names) if record.get("insertId") else ()
 
@@ -264,7 +264,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _word(value: object) -> str:
-    """An escape in JSON may be half a surrogate pair, which no report could be written with."""
+    """Return the value as text, without half surrogate pairs from JSON escapes, which cannot be written to a report."""
     return "" if value is None else str(value).encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""The port to what the services logged."""
+"""The port to the services' logs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class LogEntry:
 
     Attributes:
         timestamp: When it was logged (UTC).
-        message: The line. Hostile input: it may hold anything.
+        message: The line. Hostile input: it may contain anything.
         service: The Cloud Run service's name.
-        revision: The revision that logged it; empty when unknown.
-        instance: The instance that logged it; empty when unknown.
-        severity: ``DEFAULT`` when not set, as for plain text lines.
-        fields: What a structured record holds besides its message.
+        revision: The revision that logged it; empty if unknown.
+        instance: The instance that logged it; empty if unknown.
+        severity: ``DEFAULT`` if not set, as for plain text lines.
+        fields: Fields of a structured record, without its message.
     """
 
     timestamp: datetime
@@ -44,18 +44,24 @@ _SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 def check_service_name(service: str) -> None:
     """Raise `SourceUnavailable` for a text that cannot be a service's name, such as a path or part of a query."""
     if not _SERVICE_NAME.fullmatch(service):
-        raise SourceUnavailable(f"{service!r:.80} is no name of a service")
+        raise SourceUnavailable(f"{service!r:.80} is not the name of a service")
 
 
 def is_asked_for(entry: LogEntry, containing: Sequence[str], or_errors: bool) -> bool:
-    """Whether `LogReader.entries` hands out the line, of those of the services and the time."""
+    """Return whether `LogReader.entries` includes a line that matches by service and time.
+
+    Args:
+        entry: The line.
+        containing: As for `LogReader.entries`.
+        or_errors: As for `LogReader.entries`.
+    """
     if not containing or (or_errors and entry.severity in ERROR_SEVERITIES):
         return True
     return any(text in entry.message for text in containing)
 
 
 class LogReader(Protocol):
-    """Read access to the services' logs; each call takes what `check_service_name` takes."""
+    """Read access to the services' logs; service names must pass `check_service_name`."""
 
     def entries(
         self,
@@ -66,25 +72,25 @@ class LogReader(Protocol):
         containing: Sequence[str] = (),
         or_errors: bool = False,
     ) -> Iterable[LogEntry]:
-        """Lines with ``since <= timestamp < until``, oldest first; those of one moment in any order.
+        """Return lines with ``since <= timestamp < until``, oldest first; lines of the same time in any order.
 
         `SourceUnavailable` is raised by the call, or while the lines are iterated.
 
         Args:
-            services: Whose lines; those of several are merged by time; none: no lines.
-            since: First moment (UTC).
-            until: First moment that is too late (UTC).
-            containing: Keep only lines that hold any of these texts, case and all, however
-                many and long they are; none: keep every line.
-            or_errors: Keep also lines logged with severity ``ERROR`` or worse.
+            services: The services, whose lines are merged by time; without services there are no lines.
+            since: Start of the period (UTC).
+            until: End of the period (UTC), excluded.
+            containing: Keep only lines that contain any of these texts (case-sensitive, any number
+                and length); if empty, keep every line.
+            or_errors: Also keep lines with severity ``ERROR`` or worse.
         """
         ...
 
     def newest(self, service: str, *, since: datetime) -> datetime | None:
-        """The latest time at which the service itself logged anything; None: nothing since then (UTC).
+        """Return the latest time (UTC) at which the service itself logged anything; None if nothing.
 
         Args:
-            service: Its name.
-            since: First moment that counts (UTC).
+            service: The service.
+            since: Start of the period (UTC).
         """
         ...

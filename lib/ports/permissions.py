@@ -1,4 +1,4 @@
-"""The port to who may do what in the project."""
+"""The port to roles and permissions in the project."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class RoleBindings:
 
     Attributes:
         roles: Roles bound to the account itself at project level.
-        unresolved_members: Groups and other members that may hold further roles for
-            it and cannot be looked into: role name to member.
-        unseen: Where further roles may be bound that can't be seen from here; empty: nowhere.
-        version: Another one after each change of any binding; opaque.
+        unresolved_members: Groups and other members, by role, that may include the account
+            but cannot be resolved.
+        unseen: Where further roles may be bound that cannot be read from here; empty if nowhere.
+        version: Changes with each change of any binding; opaque.
     """
 
     roles: frozenset[str]
@@ -29,16 +29,28 @@ class RoleBindings:
 
 
 class Permissions(Protocol):
-    """Who may do what in the project."""
+    """Roles and permissions in the project."""
 
     def roles_of(self, service_account: str) -> RoleBindings:
-        """The project-level roles of a service account."""
+        """Return the project-level roles of a service account."""
         ...
 
     def grant(self, service_account: str, role: str, *, version: str) -> None:
-        """Bind the role to the account in the project, without a condition."""
+        """Bind the role to the account in the project, without a condition.
+
+        Args:
+            service_account: The account.
+            role: The role.
+            version: The version of the bindings that were read.
+        """
         ...
 
     def revoke(self, service_account: str, role: str, *, version: str) -> None:
-        """Take that binding away; others of the role, and conditional ones, stay."""
+        """Remove that binding; other bindings of the role, and conditional ones, stay.
+
+        Args:
+            service_account: The account.
+            role: The role.
+            version: The version of the bindings that were read.
+        """
         ...

@@ -1,6 +1,6 @@
-"""The port to datasets for trials: each is made for one trial, and removed after it.
+"""The port to datasets for trials: each is created for one trial and removed afterwards.
 
-Every call raises `lib.errors.Unavailable` when the warehouse does not do what it was asked to.
+Every call raises `lib.errors.Unavailable` if the warehouse fails to carry it out.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from lib.errors import UserError
 
 
 class DatasetExists(UserError):
-    """There is a dataset of that name; nothing was changed."""
+    """A dataset with that name already exists; nothing was changed."""
 
 
 @dataclass(frozen=True)
 class StatementRun:
-    """A statement of a script, or a condition in it, that was a job of its own.
+    """A statement of a script, or a condition in it, that was a separate job.
 
     Attributes:
-        words: How its text begins, such as ``UPDATE`` or ``COMMIT TRANSACTION``.
+        words: The beginning of its text, such as ``UPDATE`` or ``COMMIT TRANSACTION``.
         started_at, ended_at: By the warehouse's clock (UTC).
-        error: Why it failed, in the warehouse's words; empty: it did not. Hostile input.
+        error: Why it failed, in the warehouse's words; empty if it did not. Hostile input.
     """
 
     words: str
@@ -39,42 +39,42 @@ class ScratchDatasets(Protocol):
 
     @property
     def tables_expire_after_seconds(self) -> float | None:
-        """When the warehouse removes a table of such a dataset by itself; None: never."""
+        """The age at which the warehouse removes a table of such a dataset by itself; None means never."""
         ...
 
     @property
     def has_jobs(self) -> bool:
-        """Whether statements of a script are jobs; else `run_script` is not to be called."""
+        """Whether statements of a script are jobs; if not, do not call `run_script`."""
         ...
 
     def note_of(self, dataset: str) -> str | None:
-        """The note of the dataset of that name, empty when it has none; None: there is no such dataset."""
+        """Return the dataset's note, empty if it has none; None if the dataset does not exist."""
         ...
 
     def create(self, dataset: str, *, note: str) -> None:
-        """Make an empty dataset with a note of one line.
+        """Create an empty dataset with a one-line note.
 
         Raises:
-            DatasetExists: There is one of that name, however it came there; it was left as it is.
+            DatasetExists: A dataset with that name exists, however it was created; it was left unchanged.
         """
         ...
 
     def remove(self, dataset: str) -> None:
-        """Remove the dataset with all that is in it; no error when it is gone already."""
+        """Remove the dataset and its content; not an error if it does not exist."""
         ...
 
     def new_warehouse(self) -> Warehouse:
-        """Another `Warehouse`, with connections of its own: for one thread, beside others."""
+        """Return another `Warehouse` with its own connections, for use in a separate thread."""
         ...
 
     def delay(self, factor: int) -> Sequence[Step]:
-        """Steps that change nothing and take longer than it takes to begin a transaction, times the factor."""
+        """Return steps that change nothing and take longer than `factor` times the beginning of a transaction."""
         ...
 
     def run_script(self, sql: str) -> Sequence[StatementRun]:
-        """Run a GoogleSQL script. Returns what was a job of its own, in the order of their starts."""
+        """Run a GoogleSQL script; return the statements that were separate jobs, in the order they started."""
         ...
 
     def statements(self, job_id: str) -> Sequence[StatementRun]:
-        """The same of a transaction that has ended; none where there are no jobs."""
+        """Return the same for a transaction that has ended; empty if there are no jobs."""
         ...

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from lib.errors import SourceUnavailable
 
 LATEST = "LATEST"
-"""As a target of traffic: whichever revision is the newest that started, now and later."""
+"""As a target of traffic: the newest revision that has started, now and in the future."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,10 @@ class RevisionTraffic:
     """The share of requests that a revision serves.
 
     Attributes:
+        revision: The revision's name.
         percent: 0 to 100.
-        follows_latest: Whether the share goes to the next revision once that is deployed;
-            a share of a revision by name stays with it.
+        follows_latest: Whether the share moves to the next revision once that is deployed;
+            a share routed to a named revision stays there.
     """
 
     revision: str
@@ -29,7 +30,7 @@ class RevisionTraffic:
 
     @property
     def target(self) -> str:
-        """What the share is routed to: `LATEST` or the revision's name."""
+        """The target of the share: `LATEST` or the revision's name."""
         return LATEST if self.follows_latest else self.revision
 
 
@@ -38,9 +39,10 @@ class DeployedRevision:
     """A revision of a service.
 
     Attributes:
-        deployed_at: When it was created (UTC); None: not told.
-        is_ready: Whether it started; None: not told.
-        labels: What its deployment labelled it with, such as the commit. Hostile input.
+        name: The revision's name.
+        deployed_at: When it was created (UTC); None if unknown.
+        is_ready: Whether it started; None if unknown.
+        labels: Labels from its deployment, such as the commit. Hostile input.
     """
 
     name: str
@@ -51,21 +53,22 @@ class DeployedRevision:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """A service as it is deployed.
+    """The deployment of a service.
 
     Attributes:
-        latest_created_revision: What was deployed last.
-        latest_ready_revision: The newest revision that started; differs from the
-            one before when the deployment failed.
-        is_ready: Whether the latest created revision is ready; None: not told.
+        name: The service's name.
+        latest_created_revision: The revision that was deployed last.
+        latest_ready_revision: The newest revision that started; differs from
+            `latest_created_revision` if the deployment failed.
+        is_ready: Whether the latest created revision is ready; None if unknown.
         reason: Why it is not ready, in the platform's words.
-        traffic: Who serves the requests.
+        traffic: The revisions that serve requests.
         service_account: The identity that the service runs as.
-        url: Base address, without a slash at its end; empty when it has none.
-        deployed_at: When the latest revision was created; None: not told.
-        revisions: All that are kept, newest first.
-        version: Another one after each change of the service; opaque.
-        labels: What the last deployment labelled the service with. Hostile input.
+        url: Base address without a trailing slash; empty if it has none.
+        deployed_at: When the latest revision was created (UTC); None if unknown.
+        revisions: All revisions that the platform keeps, newest first.
+        version: Changes with each change of the service; opaque.
+        labels: Labels of the service from its last deployment. Hostile input.
     """
 
     name: str
@@ -82,24 +85,24 @@ class ServiceStatus:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def labels_of(self, revision: str) -> Mapping[str, str]:
-        """The labels of a revision; what the newest one lacks, the labels of the service say."""
+        """Return the labels of a revision; the newest one inherits missing labels from the service."""
         own = next((known.labels for known in self.revisions if known.name == revision), {})
         return {**self.labels, **own} if revision == self.latest_created_revision else own
 
     @property
     def routed(self) -> dict[str, int]:
-        """Percent by target, as `Services.route_traffic` takes it."""
+        """Percent by target, in the form that `Services.route_traffic` takes."""
         return {share.target: share.percent for share in self.traffic}
 
 
 @dataclass(frozen=True)
 class HealthResponse:
-    """What a health endpoint answered.
+    """The answer of a health endpoint.
 
     Attributes:
-        status_code: HTTP status; None: no answer (then `error` says why).
-        body: The parsed JSON, or the text when it is no JSON.
-        error: Why there is no answer.
+        status_code: HTTP status; None if there was no answer (`error` says why).
+        body: The parsed JSON, or the text if it is not JSON.
+        error: Why there was no answer.
         duration_ms: How long it took.
     """
 
@@ -110,9 +113,15 @@ class HealthResponse:
 
 
 def value_that_serves(service: str, name: str, values: Set[str | None]) -> str | None:
-    """The one value of the revisions that serve. Raises `SourceUnavailable` unless it is one."""
+    """Return the value of all serving revisions. Raises `SourceUnavailable` unless they have exactly one value.
+
+    Args:
+        service: The service, for messages.
+        name: The variable, for messages.
+        values: The different values of the revisions that serve traffic.
+    """
     if len(values) != 1:
-        state = "differs between the revisions that serve" if values else "is not told: no revision serves"
+        state = "differs between serving revisions" if values else "is unknown: no revision serves traffic"
         raise SourceUnavailable(f"{name} of {service} {state}")
     return next(iter(values))
 
@@ -121,34 +130,40 @@ class Services(Protocol):
     """The deployed services."""
 
     def describe(self, service: str) -> ServiceStatus:
-        """The service's deployment. Raises `SourceUnavailable` when there is none."""
+        """Return the service's deployment. Raises `SourceUnavailable` if it is not deployed."""
         ...
 
     def health(self, service: str, path: str) -> HealthResponse:
-        """GET the path; an endpoint that does not answer is an answer too."""
+        """Send a GET request to the path; no answer is also a result, not an error."""
         ...
 
     def variable(self, service: str, name: str) -> str | None:
-        """An environment variable of the code that serves; None: it is not set.
+        """Return an environment variable of the serving code; None if it is not set.
 
-        Raises `SourceUnavailable` also when revisions that share the traffic differ in it,
-        or nothing serves.
+        Raises `SourceUnavailable` also if revisions that share the traffic have different values,
+        or if none serves traffic.
         """
         ...
 
     def set_variable(self, service: str, name: str, value: str | None, *, version: str) -> None:
-        """Deploy a new revision, the newest one with this variable (None: without it).
+        """Deploy a copy of the newest revision with this variable set (None removes it).
 
-        Returns when it started. It serves what goes to `LATEST`, and nothing else.
+        Returns when it has started. It serves only the traffic that goes to `LATEST`.
+
+        Args:
+            service: The service.
+            name: The variable.
+            value: Its value.
+            version: The version of the status that the decision was based on.
         """
         ...
 
     def route_traffic(self, service: str, percent_by_target: Mapping[str, int], *, version: str) -> None:
-        """Send the requests to these and no other revisions, in one change.
+        """Route all requests to these revisions, in one change.
 
         Args:
-            service: Name of the service.
-            percent_by_target: 1 to 100 by revision name or `LATEST`, 100 in all.
-            version: Of the status that the decision was made on.
+            service: The service.
+            percent_by_target: 1 to 100 by revision name or `LATEST`; 100 in total.
+            version: The version of the status that the decision was based on.
         """
         ...

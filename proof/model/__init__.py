@@ -1,1 +1,1 @@
-"""The protocol as a model that spin checks exhaustively: `python -m proof.model`."""
+"""A model of the protocol that spin checks exhaustively: `python -m proof.model`."""

@@ -1,4 +1,4 @@
-"""`python -m proof.model`: all searches, as a table."""
+"""`python -m proof.model`: run all searches and print a table."""
 
 import sys
 

@@ -1,31 +1,31 @@
 /* The lock and the fence: coordinators that consolidate batches of one date into one table.
 
-   All batches stage a row of one and the same business key: two rows of it in the table are the incident. With LINES_MOVE
-   each stages another line of one player, which supersedes the line that is active: two active lines are the incident.
+   All batches stage a row with the same business key: two such rows in the table are the incident. With LINES_MOVE
+   each batch stages another line of one player, which supersedes the active line: two active lines are the incident.
 
-   What is assumed of the services, and where they promise it:
+   Assumptions about the services, and where these are documented:
    - Firestore: a commit with a precondition is atomic ("does not exist", "last updated then"), and of two that
-     write one document only one is applied; the commit time of a document grows with each commit.
+     write one document only one is applied; the commit time of a document increases with each commit.
      https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#precondition
      https://cloud.google.com/firestore/docs/understand-reads-writes-scale
-   - BigQuery: a transaction reads one snapshot; all of it is committed or nothing; of two concurrent ones that UPDATE
-     the same rows the later is cancelled; an INSERT, or a MERGE that only inserts, conflicts with nothing.
+   - BigQuery: a transaction reads one snapshot; all of it commits, or none; of two concurrent ones that UPDATE
+     the same rows, the later is cancelled; an INSERT, or a MERGE that only inserts, does not conflict.
      https://cloud.google.com/bigquery/docs/transactions
      https://cloud.google.com/bigquery/docs/data-manipulation-language#dml_statement_conflicts
    - Clocks: a holder's own clock drifts by less than the margin between its renewal deadline and its lease, so that it
-     no longer trusts a lease when the service lets another take it. No two clocks have to agree.
+     no longer trusts a lease when the service lets another take it. Clocks need not agree.
 
-   Switches, each taking one defence away or one event out:
-     NO_LOCK        nobody takes the lock                        NO_EXPIRY      a lease never ends by itself
-     NO_FENCE       the fence is not touched                     NO_CRASH       nobody dies
-     READ_FENCE     the fence is read and not updated            NO_STEAL       no operator releases a lock by force
-     ONE_FENCE_ROW  only one of raced fence rows is updated      NO_LOST_ANSWER every answer arrives
-     ANY_TOKEN      a stale token is not refused                 TRUST_TOO_LONG a lease is trusted to its end and beyond
-     DELETE_ANY     a release deletes whoever's record           NO_READ_BACK   who missed the answer does not look again
-     STEAL_ONLY     a forced release leaves the fence alone      DROP_FIRST     staging is dropped before the commit
-     NO_LEDGER      what is merged already is not looked up      MIXED_SCOPE    a setting says which fence row is moved, and
-     MIXED_SPECS    settings name two date columns                              which lock is taken: every other one differs
-     ANY_SPEC       another spec than the recorded is taken      AFTERWARDS     old lines are set inactive after the commit */
+   Switches, each of which removes a defence or an event:
+     NO_LOCK        the lock is not taken                        NO_EXPIRY      leases never expire
+     NO_FENCE       the fence is not touched                     NO_CRASH       no program dies
+     READ_FENCE     the fence is read, not updated               NO_STEAL       no operator releases a lock by force
+     ONE_FENCE_ROW  only one of racing fence rows is updated     NO_LOST_ANSWER every answer arrives
+     ANY_TOKEN      a stale token is not refused                 TRUST_TOO_LONG a lease is trusted after it has expired
+     DELETE_ANY     a release deletes any holder's record        NO_READ_BACK   no read after a lost answer
+     STEAL_ONLY     a forced release does not move the fence     DROP_FIRST     staging is dropped before the commit
+     NO_LEDGER      the ledger is not read                       MIXED_SCOPE    a setting decides which fence row is moved
+     MIXED_SPECS    settings name two date columns                              and which lock is taken; programs differ
+     ANY_SPEC       an unrecorded spec is accepted               AFTERWARDS     old lines are set inactive after the commit */
 
 #ifndef BATCHES
 #define BATCHES 2
@@ -34,7 +34,7 @@
 #define COORDINATORS 3
 #endif
 #ifndef PAUSES
-#define PAUSES 2 /* how often a live holder stands still beyond its lease, in all */
+#define PAUSES 2 /* how often a live holder pauses beyond its lease, in total */
 #endif
 #ifndef LOST_ANSWERS
 #define LOST_ANSWERS 1
@@ -44,7 +44,7 @@
 #endif
 #define NOBODY 255
 #define PROGRAMS (COORDINATORS + 1)
-#define LAST COORDINATORS /* comes when nothing goes wrong any more, and sees to every batch */
+#define LAST COORDINATORS /* starts when there are no more faults, and consolidates every batch */
 
 #ifdef NO_LOCK
 #define TAKES_LOCK false
@@ -76,7 +76,7 @@
 #else
 #define updates(row) seen_fence[row]
 #endif
-/* With two scopes, or two specs and so two dates, each has a fence row of its own. */
+/* With two scopes, or two specs and so two dates, each has its own fence row. */
 #if defined(MIXED_SCOPE) || defined(MIXED_SPECS)
 #define HAS_OWN_ROW
 #define own_row (me % 2)
@@ -102,7 +102,7 @@ byte pauses = 0;
 byte lost_answers = 0;
 byte crashes = 0;
 
-/* What each program believes, and which holders an operator has put out. */
+/* What each program believes, and which holders an operator has shut out. */
 bool believes[PROGRAMS];
 bool put_out[PROGRAMS];
 byte shut_out = 0;
@@ -121,7 +121,7 @@ byte commits = 0;
 bool is_staged[BATCHES];
 bool is_in_ledger[BATCHES];
 
-/* No two believe to hold the lock, but for who was put out by an operator and has not noticed yet. */
+/* No two holders believe that they hold the lock, except one that was shut out and has not noticed yet. */
 inline check_believers() {
     believers = 0; one = 0;
     do
@@ -133,7 +133,7 @@ inline check_believers() {
     believers = 0; one = 0
 }
 
-/* One commit: create the document if it is not there, or replace exactly the expired one. Then `mine` tells. */
+/* One commit: create the document if it is missing, or replace exactly the expired one; sets `mine`. */
 inline try_to_acquire() {
     atomic {
         if
@@ -176,7 +176,7 @@ inline release() {
     }
 }
 
-/* INSERT of the fence row where none is seen. Two may race, and both rows stay. */
+/* INSERT of the fence row if none is visible. Two may race, and both rows stay. */
 inline ensure_fence() {
 #ifdef HAS_OWN_ROW
     seen_row = fence_is_there[own_row] || other_spec_is_there;
@@ -218,7 +218,7 @@ inline take_snapshot() {
 
 #define CONFLICTS (MOVES_FENCE && ((updates(0) && updated_at[0] > began) || (updates(1) && updated_at[1] > began)))
 
-/* Everything that the transaction read is of its snapshot; all that it writes takes effect here, or nothing. */
+/* Everything that the transaction read is from its snapshot; all its writes take effect here, or none. */
 inline commit_transaction() {
     atomic {
         if
@@ -234,8 +234,8 @@ inline commit_transaction() {
             if
             :: MOVES_FENCE ->
                 token = (TAKES_LOCK -> token : seen_token + 1);
-                assert(token >= newest_token); /* the fence never goes back */
-                assert(token >= shut_out); /* who was released by force writes nothing */
+                assert(token >= newest_token); /* the fence never moves back */
+                assert(token >= shut_out); /* a shut-out holder writes nothing */
                 if
                 :: updates(0) -> fence[0] = token; updated_at[0] = commits
                 :: else
@@ -253,7 +253,7 @@ inline commit_transaction() {
             lines = (lines & ~seen_lines) | (1 << batch);
 #endif
             printf("coordinator %d commits: active lines %d\n", me, lines);
-            assert((lines & (lines - 1)) == 0); /* two active lines of one player; one is there, its own */
+            assert((lines & (lines - 1)) == 0); /* fails with two active lines of one player */
 #else
             copies = copies + (seen_copies == 0 -> 1 : 0);
             printf("coordinator %d commits: now %d rows of the key\n", me, copies);
@@ -363,7 +363,7 @@ end:
     skip
 }
 
-/* A lease ends when its holder trusts it no more: it is dead, stands still, or can't reach the service. */
+/* A lease expires when its holder no longer trusts it: it is dead, paused, or cannot reach the service. */
 active proctype Time() {
 end:
     do
@@ -384,7 +384,7 @@ end:
     od
 }
 
-/* Releases a lock by force once, however alive its holder is, and moves the fence to that moment. */
+/* Releases a lock by force once, even of a live holder, and moves the fence to that moment. */
 #if !defined(NO_STEAL) && !defined(NO_LOCK)
 active proctype Operator() {
     byte moment = 0;

@@ -1,4 +1,4 @@
-"""The model's part of the proof."""
+"""The part of the proof that checks the model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from proof.model.configurations import OURS, WITHOUT
 from proof.model.spin import Search, missing_tools, search
 from proof.part import PartResult
 
-_TITLE = "The model, every state of it"
+_TITLE = "Every state of the model"
 
 
 def check_model() -> PartResult:
-    """Search the model as it is, and with each defence taken away."""
+    """Search the complete model, and the model without each defence."""
     if missing := missing_tools():
         return PartResult(
             _TITLE, False, f"not checked: {' and '.join(missing)} not found (Debian: apt install spin gcc)", ""
@@ -31,18 +31,18 @@ def _markdown(ours: Sequence[Search], without: Sequence[Search]) -> str:
     return "\n".join(
         [
             "`proof/model/lock_and_fence.pml` (Promela) is the protocol: documents with preconditions,",
-            "snapshots of which the first committer wins, and what goes wrong between any two steps. Its head states",
-            "what is assumed of Firestore and BigQuery, with the documentation's addresses. spin looks at every state.",
+            "snapshots where the first committer wins, and faults between any two steps. Its head states",
+            "what is assumed of Firestore and BigQuery, with the documentation's addresses. spin checks every state.",
             "",
             "| the protocol | states | violations |",
             "| --- | ---: | --- |",
             *(f"| {found.configuration.title} | {found.states:,} | {found.violation or 'none'} |" for found in ours),
             "",
-            "| taken away | what then happens |",
+            "| removed defence | consequence |",
             "| --- | --- |",
             *(f"| {found.configuration.title} | {_what(found)} |" for found in without),
             "",
-            "How it comes to two rows without the fence, as spin found it:",
+            "How two rows arise without the fence, as found by spin:",
             "",
             "```",
             *incident.story,

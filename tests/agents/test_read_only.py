@@ -100,7 +100,7 @@ def test_a_read_only_process_has_no_other_platform(table: Platform, monkeypatch:
         reading.staging_writer().write([row(9)], batch_id="b", worker_id="w")
     assert everything(table) == before
     monkeypatch.setenv(read_only.VARIABLE, "much")
-    with pytest.raises(UserError, match="how many bytes"):
+    with pytest.raises(UserError, match="must be a number of bytes"):
         connect("local")
 
 

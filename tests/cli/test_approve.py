@@ -296,7 +296,7 @@ def test_without_required_approval_there_is_nothing_to_approve(
     refused = call("locks", "list")
     assert refused.exit_code == 2
     assert re.fullmatch(
-        r"runbook: .*local.yaml: approval: person needs people who sign: .*local.allowed_signers is missing; write a "
-        r"line for each person who may approve: alice@example.com,alice ssh-ed25519 AAAA...\n",
+        r"runbook: .*local.yaml: approval: person needs people who can sign: .*local.allowed_signers is missing; "
+        r"write a line for each person who may approve: alice@example.com,alice ssh-ed25519 AAAA...\n",
         refused.stderr,
     )

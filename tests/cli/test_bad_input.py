@@ -56,7 +56,7 @@ def test_a_wrong_argument_is_named(shell: Shell, words: tuple[str, ...], expecte
         ("blank.csv", f"{HEADER}\ng,p,s,,2\n,,,,\n", ["line 3", "game_id", "empty"]),
         ("header_only.csv", f"{HEADER}\n", ["no rows"]),
         ("empty.csv", "", ["no rows"]),
-        ("ragged.csv", f"{HEADER}\ng,p,s,1,2\ng,p,s,1,2,3,4\n", ["ragged.csv: line 3: 7 values, and the header has 5"]),
+        ("ragged.csv", f"{HEADER}\ng,p,s,1,2\ng,p,s,1,2,3,4\n", ["ragged.csv: line 3: 7 values, but the header has 5"]),
         ("broken.jsonl", '{"game_id": "g"}\n{"game_id": \n', ["line 2"]),
         ("no.parquet", "text", ["no.parquet", "not a Parquet file"]),
         ("table.xlsx", "text", ["table.xlsx", ".csv"]),

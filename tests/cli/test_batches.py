@@ -129,7 +129,7 @@ def test_a_batch_of_several_dates_is_consolidated_date_by_date(shell: Shell, tmp
     assert staged.stdout.splitlines()[-1].startswith("Next: runbook consolidate --batch several")
     assert "--game-date" not in staged.stdout
     refused = shell("consolidate", "--batch", "several", "--game-date", dates[0])
-    assert (refused.returncode, "leave the date out to consolidate each of its dates" in refused.stderr) == (2, True)
+    assert (refused.returncode, "omit the date to consolidate each of its dates" in refused.stderr) == (2, True)
     over = shell("consolidate", "--over", dates[1])
     assert over.stdout.splitlines()[0].startswith(f"{dates[1]} several: consolidated: 2 staged = 2 inserted")
     planned = shell("consolidate", "--batch", "several", "--dry-run")

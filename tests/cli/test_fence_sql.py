@@ -89,7 +89,7 @@ def test_an_environments_own_table(shell: Shell, home: Path) -> None:
         (ORDERS, "--columns order_id:STRING,... or --env"),
         ((*ORDERS, *COLUMNS, "--env", "local"), "--columns order_id:STRING,... or --env"),
         (COLUMNS, "--table and --key and --date: missing"),
-        ((*ORDERS[:4], "--date", "price", *COLUMNS), "price must be a DATE, and is NUMERIC"),
+        ((*ORDERS[:4], "--date", "price", *COLUMNS), "price must be a DATE, but is NUMERIC"),
         ((*ORDERS[:2], "--key", "order,day", *ORDERS[4:], *COLUMNS), "lacks order (did you mean order_id?)"),
         (
             ("--table", "p.shop.orders", *ORDERS[2:], *COLUMNS),

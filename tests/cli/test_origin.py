@@ -38,7 +38,7 @@ def test_a_planned_run_and_its_retry_are_recorded(shell: Shell, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("--planned-at", "2026-01-18T09:00:00"), "write a moment such as"),
+        (("--planned-at", "2026-01-18T09:00:00"), "must be a time such as"),
         (("--retry-of", "nothing"), "there is no run 'nothing'"),
         (("--planned-at", "2026-01-18T09:00:00Z", "--over", "game_date=2026-01-17"), "are for one run"),
     ],

@@ -14,5 +14,5 @@ __all__ = ["firestore"]
 @pytest.fixture
 def project(firestore: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     with a_project(firestore.place) as made:
-        monkeypatch.setenv("RUNBOOK_GOOGLE_EMULATOR_HOST", "localhost:1")  # nobody is asked who we are
+        monkeypatch.setenv("RUNBOOK_GOOGLE_EMULATOR_HOST", "localhost:1")  # identity lookup is disabled
         yield made

@@ -1,4 +1,4 @@
-"""A coordinator as its service would be after the first step of docs/MIGRATING.md: only its imports have changed."""
+"""A coordinator after the first step of docs/MIGRATING.md, where only its imports have changed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Coordinator:
     """Counts the players of a batch, and consolidates it whenever an event finds them complete.
 
     Attributes:
-        players: How many there are.
-        summaries: What it published, one for each such event.
+        players: The number of players.
+        summaries: The published summaries, one for each such event.
     """
 
     client: bigquery.Client

@@ -1,7 +1,7 @@
-"""The services' own lock, as the opponent of ours: its protocol, faults and all, on the same documents.
+"""The services' own lock as a rival of ours: its protocol, including its faults, on the same documents.
 
-One document a date. A holder that finds none, or one whose ``expires_at`` is past by its own clock, writes its own in
-a transaction. There is no heartbeat, and a release deletes the document even if another holder wrote it.
+There is one document per date. A holder that finds none, or one whose ``expires_at`` is past by its own clock, writes
+its own in a transaction. There is no heartbeat, and a release deletes the document even if another holder wrote it.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from google.cloud import firestore
 
 
 class NotAcquiredError(Exception):
-    """It was held for as long as it was waited for."""
+    """The lock was held for the whole waiting time."""
 
 
 class OldLock:
-    """One holder's side of it.
+    """One holder of the lock.
 
     Args:
-        holder_field: ``batch_id`` as its first version wrote it, or ``operation_id`` as its newest does.
+        holder_field: ``batch_id`` as in its first version, or ``operation_id`` as in its newest.
         timeout_seconds: How long after its acquisition another may take it.
-        now: The clock that it judges by.
+        now: The clock that it uses.
 
     Attributes:
-        seen_holder: Who held it when it was last found held.
-        after_reading: Called in each transaction, between what it reads and what it writes.
+        seen_holder: The holder when it was last found held.
+        after_reading: Called in each transaction, between its read and its write.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class OldLock:
             self.release(game_date)
 
     def try_once(self, game_date: str, operation: str) -> bool:
-        """Write the document unless a live one is there; a fault of Firestore counts as one."""
+        """Write the document unless a live one exists; an error of Firestore counts as one."""
         document = self.document(game_date)
 
         @firestore.transactional
@@ -99,6 +99,6 @@ class OldLock:
             **kind,
             "holder_id": operation,
             "acquired_at": firestore.SERVER_TIMESTAMP,
-            "expires_at": (self._now() + self._timeout).replace(tzinfo=None),  # as naive as theirs; it is UTC
+            "expires_at": (self._now() + self._timeout).replace(tzinfo=None),  # naive like theirs, in UTC
             "lock_key": f"consolidation_{game_date}",
         }

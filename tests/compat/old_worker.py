@@ -1,4 +1,4 @@
-"""A worker from before the migration: its staging table has every column of the main table, and a name of its own."""
+"""A worker from before the migration: its staging table has every column of the main table, and another name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write_to_staging(
     worker_id: str,
     schema: Sequence[bigquery.SchemaField],
 ) -> None:
-    """Load the records as they are. A revision goes on with the schema that the table had when it started."""
+    """Load the records unchanged. A revision keeps using the schema that the table had when it started."""
     name = f"_staging_{batch_id}_{worker_id}".replace("-", "_")
     config = bigquery.LoadJobConfig(
         schema=schema,

@@ -22,7 +22,7 @@ DAY = "2026-01-16"
 
 @dataclass(frozen=True)
 class Project:
-    """What a service sees of it: its id and a client of BigQuery."""
+    """What a service sees of the project: its id and a BigQuery client."""
 
     project_id: str
     double: BigqueryDouble
@@ -44,18 +44,18 @@ class Project:
         return BigqueryWarehouse(self.project_id, client=self.client)
 
     def rows(self, table: TableName = TABLE.table) -> list[Row]:
-        """All rows of the main table."""
+        """Return all rows of the main table."""
         sql = f"SELECT * FROM {table.sql} WHERE game_date >= DATE '0001-01-01'"
         return in_order(self.warehouse.query(sql))
 
     def staged(self) -> list[str]:
-        """The names of all staging tables."""
+        """Return the names of all staging tables."""
         return sorted(name for _, name in self.double.catalogue.tables if name.startswith("_staging_"))
 
 
 @contextmanager
 def a_project(project_id: str) -> Iterator[Project]:
-    """One with its dataset and an empty main table, for which the emulator's project has the locks."""
+    """Return a project with an empty main table, whose locks are in the emulator's project."""
     with BigqueryDouble(project_id, location=LOCATION) as double:
         project = Project(project_id, double)
         project.client.create_dataset(TABLE.table.dataset)

@@ -1,4 +1,4 @@
-"""Each call that the services make to stage and to consolidate, and what they read of its result."""
+"""Each call of the services to stage and consolidate, and what they read from its result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOTHING = ConsolidationResult(0, 0, 0, success=True)
 
 
 def records(*players: str, **changes: Any) -> list[dict[str, Any]]:
-    """A worker's records, as it would put them into JSON."""
+    """Return a worker's records, in the form that it would write as JSON."""
     made = {"created_at": later(0).isoformat(), "updated_at": None, "game_date": DAY, **changes}
     return [prediction(prediction_id=f"of {player}", player_lookup=player, **made) for player in players]
 
@@ -43,7 +43,7 @@ def staged(project: Project, *players: str, batch_id: str = BATCH) -> None:
         assert project.writer.write_to_staging(records(player), batch_id, WORKER).success
 
 
-def test_by_position_with_what_callers_read(project: Project) -> None:
+def test_positional_calls_return_what_callers_read(project: Project) -> None:
     staged(project, "a", "b", "c")
     result = project.consolidator.consolidate_batch(BATCH, DAY)
     assert (result.success, result.error_message) == (True, None)
@@ -52,7 +52,7 @@ def test_by_position_with_what_callers_read(project: Project) -> None:
     assert project.staged() == []
 
 
-def test_a_batch_that_nobody_knows_is_a_success_with_no_rows(project: Project) -> None:
+def test_an_unknown_batch_is_a_success_with_zero_rows(project: Project) -> None:
     assert project.consolidator.consolidate_batch(BATCH, DAY) == NOTHING
     assert project.rows() == []
 
@@ -96,9 +96,7 @@ def test_without_the_lock_it_does_not_wait_and_with_it_says_who_holds_it(project
         ("a batch; DROP TABLE", DAY, "batch id"),
     ],
 )
-def test_what_cannot_be_merged_is_returned_and_not_raised(
-    project: Project, batch_id: str, game_date: str, said: str
-) -> None:
+def test_a_failed_merge_is_returned_and_not_raised(project: Project, batch_id: str, game_date: str, said: str) -> None:
     staged(project, "a")
     result = project.consolidator.consolidate_batch(batch_id, game_date)
     assert (result.success, result.rows_affected) == (False, 0)
@@ -128,7 +126,7 @@ def test_no_predictions_are_a_success(project: Project) -> None:
 
 
 def test_records_of_different_systems_share_a_table(project: Project) -> None:
-    """A field of one of them is NULL in the others, as when the table had all columns."""
+    """A field of one record is NULL in the others, as if the table had all columns."""
     one, another = records("a", "b")
     del one["confidence_score"]
     assert project.writer.write_to_staging([one, another], BATCH, WORKER).rows_written == 2
@@ -146,7 +144,9 @@ def test_records_of_different_systems_share_a_table(project: Project) -> None:
         ([7], "TypeError"),
     ],
 )
-def test_what_does_not_fit_is_returned_and_not_raised(project: Project, predictions: Sequence[Any], said: str) -> None:
+def test_invalid_rows_are_returned_as_a_failure_and_not_raised(
+    project: Project, predictions: Sequence[Any], said: str
+) -> None:
     result = project.writer.write_to_staging(predictions, BATCH, WORKER)
     assert (result.success, result.rows_written, result.staging_table_name) == (False, 0, "")
     assert said in str(result.error_message)
@@ -161,7 +161,7 @@ def test_a_worker_is_named_by_its_revision(monkeypatch: pytest.MonkeyPatch) -> N
     assert re.fullmatch(r"worker_[0-9a-f]{12}", get_worker_id())
 
 
-def test_a_dataset_with_a_prefix_has_rows_and_locks_of_its_own(project: Project) -> None:
+def test_a_dataset_with_a_prefix_has_its_own_rows_and_locks(project: Project) -> None:
     project.client.create_dataset("test_nba_predictions")
     table = TableName("test_nba_predictions", TABLE.table.table)
     create_main_table(project.client, replace(TABLE, table=table))
@@ -177,6 +177,6 @@ Made = Callable[[bigquery.Client, str], object]
 
 
 @pytest.mark.parametrize("made", [BatchStagingWriter, BatchConsolidator])
-def test_a_client_of_another_project_would_write_elsewhere_and_is_refused(project: Project, made: Made) -> None:
+def test_a_client_of_another_project_is_refused(project: Project, made: Made) -> None:
     with pytest.raises(UserError, match="some-project"):
         made(project.client, "some-project")

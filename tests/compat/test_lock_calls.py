@@ -1,4 +1,4 @@
-"""Each call that the services make of their lock."""
+"""Each call of the services to their lock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_acquire_and_what_the_document_says(firestore: Backend, named: str) -> N
     assert firestore.store().read_all() == []
 
 
-def test_an_error_is_made_of_a_text_and_caught_by_name(firestore: Backend) -> None:
+def test_the_error_takes_a_text_and_is_caught_by_name(firestore: Backend) -> None:
     assert str(LockAcquisitionError("text")) == "text"
     created(firestore.store(), a_claim(KEY))
     with (
@@ -47,16 +47,16 @@ def test_a_lock_service_that_is_down_is_not_a_holder(monkeypatch: pytest.MonkeyP
     assert isinstance(caught.value.__cause__, locking.LockServiceUnavailable)
 
 
-def test_an_error_of_the_work_is_the_callers_own(firestore: Backend) -> None:
+def test_an_error_of_the_work_is_passed_on(firestore: Backend) -> None:
     with pytest.raises(ZeroDivisionError), ConsolidationLock(firestore.place).acquire(DAY, BATCH):
         raise ZeroDivisionError
     assert firestore.store().read_all() == []
 
 
-def test_a_forced_release_shuts_the_dead_holder_out_and_is_on_record(project: Project) -> None:
+def test_a_forced_release_shuts_the_dead_holder_out_and_is_audited(project: Project) -> None:
     store = Backend("firestore", project.project_id).store()
-    lock = ConsolidationLock(project.project_id, project.double.client())  # that does not know where the dataset is
-    assert lock.force_release(DAY) is None  # nothing to release, as theirs
+    lock = ConsolidationLock(project.project_id, project.double.client())  # without the dataset's location
+    assert lock.force_release(DAY) is None  # nothing to release, as in theirs
     dead = created(store, a_claim(KEY, lease_seconds=DEAD_AT_ONCE_SECONDS))
     while not store.read(KEY).is_expired:
         pass
@@ -69,7 +69,7 @@ def test_a_forced_release_shuts_the_dead_holder_out_and_is_on_record(project: Pr
     assert fence == {"token": entry.token, "moved_by": "forced release"}
 
 
-def test_a_live_lock_is_released_by_force_only_when_it_is_to_be_stolen(project: Project) -> None:
+def test_a_live_lock_is_force_released_only_with_steal(project: Project) -> None:
     store = Backend("firestore", project.project_id).store()
     live = created(store, a_claim(KEY))
     lock = ConsolidationLock(project.project_id, project.client)

@@ -1,4 +1,4 @@
-"""The services' own lock and this library's at the same documents, as both are during a roll-out."""
+"""The services' own lock and this library's on the same documents, as during a roll-out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 5.0
 
 
 class Date:
-    """A date's lock, who is inside, and until when a dead holder still counts."""
+    """A date's lock: who holds it, and until when a dead holder still counts."""
 
     def __init__(self, number: int) -> None:
         self.name = (date(2026, 1, 1) + timedelta(days=number)).isoformat()
@@ -35,7 +35,7 @@ class Date:
 
     @contextmanager
     def inside(self, who: str, store: LockStore) -> Iterator[None]:
-        """The work under the lock: a request, so that somebody else could come in meanwhile."""
+        """The work under the lock: a request, so that another could enter meanwhile."""
         assert datetime.now(UTC) >= self.dead_until, f"{who} took a live lock over"
         self._inside.add(who)
         store.read(f"consolidation_{self.name}")
@@ -46,7 +46,7 @@ class Date:
 
 
 class Pair:
-    """An old holder and one of ours, each with its own client, and both wanting the same dates."""
+    """An old holder and one of ours, each with its own client, competing for the same dates."""
 
     def __init__(self, project: str, holder_field: str) -> None:
         self.old = OldLock(
@@ -57,11 +57,11 @@ class Pair:
         self.ours = ConsolidationLock(project, store=self.store, max_wait_seconds=PATIENCE_SECONDS)
 
     def race(self, day: Date, left_by: str, begins: str) -> None:
-        """Both take the lock of the date once, one after the other; or one of them gives up.
+        """Let both take the lock of the date once, one after the other; or one of them gives up.
 
         Args:
-            left_by: Whose document lies there, of a holder that died: ``old``, ``ours``, or ``nobody``.
-            begins: ``together``, or ``old``: ours begins between what the other reads and what it writes.
+            left_by: Whose dead holder left a document: ``old``, ``ours``, or ``nobody``.
+            begins: ``together``, or ``old``: ours begins between the other's read and its write.
         """
         self.leave(day, left_by)
         go = threading.Event()
@@ -82,7 +82,7 @@ class Pair:
             each.result()
 
     def take(self, day: Date, who: str, lock: AbstractContextManager[object]) -> None:
-        # The emulator sometimes fails a commit that it has made. The old lock then waits for itself.
+        # The emulator sometimes reports an error for a successful commit. The old lock then waits for itself.
         with suppress(NotAcquiredError, LockAcquisitionError), lock, day.inside(who, self.store):
             pass
 
@@ -135,10 +135,10 @@ def expiry(old: OldLock, game_date: str = DATE) -> datetime:
 
 
 def test_an_old_release_frees_another_holders_lock_and_ours_notices(firestore: Backend) -> None:
-    """It may let another in meanwhile; that one's token is newer, so the fence refuses the first."""
+    """It may let another in meanwhile, whose token is newer, so the fence refuses the first."""
     old, lock = OldLock(firestore.place), a_lock(firestore.store())
     with lease_that_gets_lost(lock) as lease:
-        old.release(DATE)  # at the end of work that took longer than its lock
+        old.release(DATE)  # at the end of work that outlasted its lock
         with lock.acquire(game_date=DATE, batch_id="another", max_wait_seconds=0) as newer:
             assert newer.token > lease.token
         lease.renew()

@@ -39,7 +39,7 @@ ids = random.Random(92)
 
 
 def records(player: str, line: float, at: datetime) -> list[dict[str, Any]]:
-    """What one request of a player makes: a record for each system, each with an id of its own."""
+    """Return the records of one player's request: one for each system, each with its own id."""
     return [
         {
             "prediction_id": str(uuid.UUID(int=ids.getrandbits(128), version=4)),
@@ -77,7 +77,7 @@ def test_the_evening_of_a_migration(project: Project, monkeypatch: pytest.Monkey
     assert len(project.staged()) == 84
     assert project.staged()[0].startswith("_staging_batch_2026_01_16_1768529790_prediction_worker_00035_4xk_")
 
-    # The coordinator is migrated, and the last event comes twice.
+    # The coordinator is migrated, and the last event is delivered twice.
     coordinator = Coordinator(client, EVENING, DAY, len(PLAYERS))
     for player in PLAYERS:
         coordinator.complete({"player_lookup": player})
@@ -90,7 +90,7 @@ def test_the_evening_of_a_migration(project: Project, monkeypatch: pytest.Monkey
     assert coordinator.summaries == [done, nothing]
     assert project.rows() == evening
 
-    # Then the workers are. Five players' lines have moved.
+    # Then the workers are migrated. Five players' lines have moved.
     monkeypatch.setenv("K_REVISION", MIGRATED)
     for player in CHECKED:
         line = 25.0 if player in MOVED else 24.5
@@ -116,7 +116,7 @@ def test_the_evening_of_a_migration(project: Project, monkeypatch: pytest.Monkey
 
 
 def with_the_columns_that_workers_fill(client: bigquery.Client) -> Sequence[bigquery.SchemaField]:
-    """The first of the real table's 117 columns; all of them would take the double minutes for 84 tables."""
+    """Return the first of the real table's 117 columns; with all, the double would take minutes for 84 tables."""
     with_the_real_schema(client, TABLE)
     fields: Sequence[bigquery.SchemaField] = client.get_table(str(TABLE.table)).schema[:NUMBER_OF_COLUMNS]
     client.delete_table(str(TABLE.table))
@@ -125,7 +125,7 @@ def with_the_columns_that_workers_fill(client: bigquery.Client) -> Sequence[bigq
 
 
 def one_active_row_each(rows: list[Row]) -> int:
-    """How many there are, after checking that no game, player and system has two."""
+    """Return the number of rows, after checking that no game, player and system has two."""
     active = Counter((row["game_id"], row["player_lookup"], row["system_id"]) for row in rows if row["is_active"])
     assert set(active.values()) == {1}
     return len(active)
@@ -142,6 +142,6 @@ def the_ledger_agrees_with_the_table(project: Project, rows: list[Row]) -> None:
     assert (len(first.staging_tables), len(later_run.staging_tables)) == (84, 12)
 
 
-def test_the_runbooks_settings_say_of_the_table_what_the_calls_do() -> None:
+def test_the_runbooks_settings_match_the_table_of_the_calls() -> None:
     environment = load_environment("production")
     assert environment.table_spec == replace(TABLE, timezone=environment.timezone)

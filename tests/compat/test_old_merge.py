@@ -1,4 +1,4 @@
-"""What a roll-out has to avoid: no fence stops the services' own MERGE, once no lock does."""
+"""What a roll-out must avoid: without the lock, no fence stops the services' own MERGE."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OLD_BATCH = "regen_2026-01-16_late_1768530000"
 OLD_TABLE = "_staging_regen_2026_01_16_late_1768530000_worker_1"
 COLUMNS = ", ".join(column.name for column in MAIN_TABLE)
 AT_WORK = "SELECT 'the old MERGE is at work'"
-# The double cannot stop within a statement, so the transaction stands for a statement that takes long.
+# The double cannot pause within a statement, so a transaction represents a long statement.
 OLD_MERGE = f"""
 BEGIN TRANSACTION;
 MERGE INTO {TABLE.table.sql} T USING (SELECT * FROM {TABLE.table.sibling(OLD_TABLE).sql}) S
@@ -30,8 +30,8 @@ COMMIT TRANSACTION;
 """
 
 
-def test_an_old_merge_that_outlives_its_lock_leaves_duplicates_which_are_found(project: Project) -> None:
-    """Its client gave up, its lock is gone, and it goes on. Appending conflicts with nothing: both insert the key."""
+def test_an_old_merge_that_outlives_its_lock_leaves_duplicates_that_are_found(project: Project) -> None:
+    """Its client gave up and its lock is gone, but it continues. Appends do not conflict: both insert the key."""
     schema = project.client.get_table(str(TABLE.table)).schema
     record = {**prediction(prediction_id="ours"), "game_date": DAY, "created_at": later(0).isoformat()}
     record["updated_at"] = None

@@ -1,4 +1,4 @@
-"""A worker as its service would be after the first step of docs/MIGRATING.md: only its imports have changed."""
+"""A worker after the first step of docs/MIGRATING.md, where only its imports have changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lib.compat import BatchStagingWriter, get_worker_id
 
 
 def write_predictions_to_bigquery(client: bigquery.Client, predictions: list[dict[str, Any]], batch_id: str) -> bool:
-    """False has the request delivered again."""
+    """Return whether it succeeded; after False the request is delivered again."""
     if not predictions:
         return True
     staging_writer = BatchStagingWriter(client, client.project)

@@ -1,4 +1,4 @@
-"""All that people may have changed in rows and staging, for those who judge the statements."""
+"""Changes that people make to rows and staging, for tests that check the statements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOSTILE = "'; DROP TABLE x; -- `\"😀"
 
 
 def change_everything(warehouse: Warehouse, locks: ConsolidationLock, spec: TableSpec, batch_id: str) -> None:
-    """A repair, its undo and a cleanup, each on record."""
+    """Run a repair, its undo and a cleanup, each with an audit entry."""
     trail = AuditTrail(warehouse, spec)
     trail.records()
     repair = record_of("repair")
@@ -38,7 +38,7 @@ def change_everything(warehouse: Warehouse, locks: ConsolidationLock, spec: Tabl
 
 
 def file_in_an_older_trail(warehouse: Warehouse, spec: TableSpec) -> None:
-    """A trail from before changes could be approved: it is read as it is, and written all the same."""
+    """An audit table from before approvals existed can be read and written."""
     newer = ("approver", "approval")
     older = [column for column in ACTION_COLUMNS if column.name not in newer]
     warehouse.create_table(spec.actions, older)

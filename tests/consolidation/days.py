@@ -1,4 +1,4 @@
-"""Every statement that looks at the rows of dates, with a rule of each kind."""
+"""Every statement that reads the rows of dates, with a rule of each kind."""
 
 from __future__ import annotations
 

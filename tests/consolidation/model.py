@@ -22,7 +22,7 @@ def key(row: Staged) -> tuple[Any, ...]:
 
 
 def group(row: Staged, supersedes: Sequence[str]) -> tuple[Any, ...]:
-    """The rows of a date that one stays active of; all columns of the key: each key is a group of its own."""
+    """The groups of a date in which one row stays active; with all key columns, each key is its own group."""
     return tuple(row[name] for name in supersedes or KEY)
 
 
@@ -45,7 +45,7 @@ def preference(row: Staged, columns: Sequence[str]) -> tuple[Any, ...]:
 def consolidated(
     table: list[Staged], staged: list[Staged], day: date = DAY, supersedes: Sequence[str] = ()
 ) -> tuple[list[Staged], dict[str, int]]:
-    """What the table is afterwards, and the figures."""
+    """Return the table afterwards, and the figures."""
     columns = [column.name for column in MAIN_TABLE if any(column.name in row for row in staged)]
     winners: dict[tuple[Any, ...], Staged] = {}
     for row in sorted(staged, key=lambda row: preference(row, columns)):
@@ -79,7 +79,7 @@ def consolidated(
 
 
 def groups_not_of_one(table: list[Staged], supersedes: Sequence[str]) -> list[tuple[Any, ...]]:
-    """The groups that have rows, and of which not exactly one key is active; a key that is there twice is one."""
+    """Return the groups with rows where not exactly one key is active; a duplicate key counts once."""
     groups: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
     for row in table:
         found = groups.setdefault((row["game_date"], *group(row, supersedes)), set())

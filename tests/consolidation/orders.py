@@ -1,4 +1,4 @@
-"""Another team's table: orders, whose date is that of a DATE, a moment or a DATETIME, on any warehouse."""
+"""Another team's table: orders, dated by a DATE, TIMESTAMP or DATETIME, on any warehouse."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def ends_of(spec: TableSpec, day: date) -> tuple[date | datetime, date | datetim
 
 
 def check_a_date(world: World, day: date) -> None:
-    """All that looks at a date or changes it takes its first and its last value, and not those beside them."""
+    """Everything that reads or changes a date includes its first and last value, but not their neighbours."""
     warehouse, spec = world.warehouse, world.spec
     first, last = ends_of(spec, day)
     _, before = ends_of(spec, day - _ONE_DAY)
@@ -106,7 +106,7 @@ def _check_figures(world: World, day: date) -> None:
 
 
 def _check_repair(world: World, day: date, last: date | datetime) -> None:
-    """Its key is there twice on the date, and once on the day after."""
+    """A key that appears twice on the date, and once on the day after."""
     warehouse, spec = world.warehouse, world.spec
     world.insert([order("new", last, quantity=7, minute=5)])
     [group] = explain_duplicates(warehouse, spec, day).groups

@@ -40,13 +40,13 @@ class Example:
     rows: Sequence[Mapping[str, Any]]
 
     def script(self, staging: TableName, *, is_fenced: bool = True) -> PrintedScript:
-        """As it is printed; or with a fence that is read and not moved."""
+        """The printed script, or one with a fence that is read but not moved."""
         script = printed_script(self.spec, self.columns, staging)
         return script if is_fenced else replace(script, steps=unmoved(script.steps))
 
 
 def filled(text: str, day: date, batch_id: str) -> str:
-    """What its reader makes of a printed script."""
+    """Fill in a printed script as its reader does."""
     values = {"day": f"DATE '{day}'", "batch_id": f"'{batch_id}'"}
     done, changes = _FILLED.subn(lambda line: f"{line[1]} {line[2]}{line[3]}{line[4]} {values[line[3]]};", text)
     assert changes == 2
@@ -54,7 +54,7 @@ def filled(text: str, day: date, batch_id: str) -> str:
 
 
 def odd_days(dates: DateColumn) -> list[date]:
-    """Around those of 2024 that do not have 24 hours; lists of later years differ in what they expect."""
+    """Days around those of 2024 that do not have 24 hours; time zone data differ for later years."""
     days = [date(2024, 1, 1) + timedelta(days=number) for number in range(366)]
     lengths = {day: operator.sub(*reversed(dates.limits(day))) for day in days}
     odd = [day for day in days if lengths[day] != timedelta(days=1)]
@@ -68,7 +68,7 @@ def example(name: str) -> Example:
 
 
 def _columns(**named: str) -> tuple[Column, ...]:
-    """By the type: the names of its columns."""
+    """Return the names of the columns, by type."""
     return tuple(Column(name, type_) for type_, names in named.items() for name in names.split())
 
 
@@ -100,7 +100,7 @@ def _moments() -> Example:
 
 
 def _datetimes() -> Example:
-    """With columns that are called as variables might be."""
+    """A table with columns named like variables."""
     spec = TableSpec(TableName("shop", "visits"), ("p_day", "pp_run_id"), "at", date_type="DATETIME")
     columns = _columns(STRING="p_day p_batch_id", INT64="pp_run_id", DATETIME="at")
     _, at = ends_of(spec, DAY)

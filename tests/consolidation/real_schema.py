@@ -1,4 +1,4 @@
-"""The main table as it really is: 117 columns, many of them added later, with ARRAY, JSON and NUMERIC(p, s) filled."""
+"""The real main table: 117 columns, many of them added later, with values in ARRAY, JSON and NUMERIC(p, s)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OTHERS = ("FLOAT64", "NUMERIC(5,1)", "STRING", "INT64", "BOOL", "TIMESTAMP", "D
 
 @dataclass(frozen=True)
 class Declared:
-    """A column as its table was declared; `parameters` are those of NUMERIC, precision and scale."""
+    """A column as declared in its table; `parameters` are precision and scale of NUMERIC."""
 
     name: str
     type: str
@@ -63,12 +63,12 @@ def _declared(name: str, type_: str) -> Declared:
 
 COLUMNS = tuple(Column(column.name, column.type) for column in declared())
 NAMES = [column.name for column in COLUMNS]
-# What a consolidation writes as it was staged, whosever row it is.
+# Columns that a consolidation writes as staged, for any row.
 FILLED = [name for name in NAMES if name in NAMED or name.startswith("added_")]
 
 
 def full_row(player: str, number: int) -> Row:
-    """A row with a value in each column, another one for each number."""
+    """Return a row with a value in each column, different for each number."""
     values: dict[str, Any] = {
         "JSON": f'{{"number": {number}, "names": ["a", "b\\\\n"], "none": null}}',
         "ARRAY<STRING>": [f"late line {number}", "it's"],
@@ -98,11 +98,11 @@ def stage_as_a_revision(
 
 
 def check_the_real_schema(world: World, execute: Callable[[str], object]) -> None:
-    """Staged, consolidated, counted, repaired and put back, with every value of every column as it was.
+    """Stage, consolidate, count, repair and undo; every value of every column is unchanged.
 
     Args:
         world: Its main table has `declared` columns and no rows.
-        execute: Runs a statement past the library.
+        execute: Runs a statement without the library.
     """
     references = [full_row(f"reference {number}", number) for number in (3, 5)]
     world.stage([full_row("old", 1), full_row("kept", 2), *references], "batch_0")
@@ -163,7 +163,7 @@ REFUSED: dict[str, tuple[Row, str]] = {
 
 
 def record(player: str, **changes: Any) -> Row:
-    """What a worker hands in: JSON as text or as what it stands for, and numbers with more digits than are kept."""
+    """A worker's records: JSON as text or as Python values, and numbers with more digits than are stored."""
     own = {"player_lookup": player, "prediction_id": player, "game_id": "g", "system_id": "s"}
     filled = {
         "current_points_line": 24.5,
@@ -184,7 +184,7 @@ def record(player: str, **changes: Any) -> Row:
 
 
 def check_what_a_worker_writes(world: World) -> None:
-    """A worker's records become rows through the writer alone, and rows that differ in an array alone are told apart.
+    """The writer turns a worker's records into rows, and rows that differ only in an array are distinguished.
 
     Args:
         world: Its main table has `declared` columns, and no rows of `WORKERS_DAY`.
@@ -193,10 +193,10 @@ def check_what_a_worker_writes(world: World) -> None:
     def write(worker: str, *rows: Row, batch_id: str = "batch_w") -> None:
         world.staging_writer.write(rows, batch_id=batch_id, worker_id=worker, game_date=WORKERS_DAY)
 
-    for changes, told in REFUSED.values():
+    for changes, problem in REFUSED.values():
         with pytest.raises(StagedDataError) as refused:
             write("w", record("fine"), record("refused", **changes))
-        assert str(refused.value) == f"the staged data: row 2, column {told}"
+        assert str(refused.value) == f"the staged data: row 2, column {problem}"
     assert world.staged("batch_w") == []
 
     write("w1", record("lebron"), record("curry", prediction_warnings=None))
@@ -228,7 +228,7 @@ def check_what_a_worker_writes(world: World) -> None:
 
 
 def json_of(value: Any) -> Any:
-    """Some clients hand JSON out as text, some as what it stands for."""
+    """Some clients return JSON as text, some as Python values."""
     return json.loads(value) if isinstance(value, str) else value
 
 

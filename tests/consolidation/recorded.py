@@ -1,4 +1,4 @@
-"""Every statement that the library has for a warehouse, recorded while a whole life is lived through."""
+"""Every statement that the library sends to a warehouse, recorded over a full life cycle."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Gather = Mapping[TableName, Sequence[TableName]]
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement in GoogleSQL, what was bound in it, and the tables that it may name."""
+    """A GoogleSQL statement, its parameters, and the tables that it may name."""
 
     sql: str
     parameters: Parameters
@@ -32,7 +32,7 @@ class Statement:
 
 
 class RecordingWarehouse(DuckdbWarehouse):
-    """Remembers what it was asked in GoogleSQL."""
+    """Records the GoogleSQL that it receives."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)

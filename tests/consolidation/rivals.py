@@ -1,8 +1,8 @@
 """Many dates of one table consolidated at once, on a virtual clock, with the retries of the library.
 
-The model of BigQuery: a transaction takes its seconds, and two that update one table conflict, whichever dates they
-are about. `cancelled_after_seconds` is when the loser finds out: None, at its own COMMIT; else so many seconds after
-its beginning, if a rival is at work or has committed meanwhile. The documentation does not say which.
+The model of BigQuery: a transaction takes some seconds, and two that update one table conflict, whatever their dates.
+`cancelled_after_seconds` is when the loser is cancelled: None means at its own COMMIT; otherwise this many seconds
+after its beginning, if a rival is running or has committed meanwhile. The documentation does not say which.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from proof.standard_library import simulated
 
 @dataclass
 class Rivals:
-    """What became of them.
+    """The outcome.
 
     Attributes:
-        transactions: How many were begun.
-        gave_up: Dates that were not consolidated within their patience.
-        seconds: When the last was committed.
+        transactions: Number of transactions begun.
+        gave_up: Number of dates that were not consolidated in time.
+        seconds: When the last one committed.
     """
 
     transactions: int = 0
@@ -38,7 +38,7 @@ def consolidated_at_once(
     patience_seconds: float = 600.0,
     cancelled_after_seconds: float | None = None,
 ) -> Rivals:
-    """All dates begin together, each in a process of its own."""
+    """Begin all dates together, each in its own process."""
     simulation, found = Simulation(seed), Rivals()
     table = _Table(simulation, transaction_seconds, cancelled_after_seconds, found)
 

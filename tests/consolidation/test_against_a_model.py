@@ -1,4 +1,4 @@
-"""Any sequence of batches does to the table what a few lines of Python say it does."""
+"""Any sequence of batches changes the table as predicted by a few lines of Python."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ rows = st.fixed_dictionaries(
 
 @st.composite
 def staging_tables(draw: st.DrawFn) -> list[Staged]:
-    """One worker's rows, which lack some columns: all of them the same, or not."""
+    """One worker's rows, which lack some columns: the same ones in all rows, or not."""
     absent = st.sampled_from(draw(st.lists(st.sets(st.sampled_from(OPTIONAL)), min_size=1, max_size=2)))
     staged = draw(st.lists(st.tuples(rows, absent), min_size=1, max_size=5))
     return [{name: value for name, value in row.items() if name not in lacking} for row, lacking in staged]
@@ -47,7 +47,7 @@ old_rows = st.builds(
 batches = st.lists(st.tuples(st.lists(staging_tables(), min_size=1, max_size=3), st.booleans()), min_size=1, max_size=3)
 
 
-# Rows that differ in nothing but whether they claim a column: the choice must not hang on which comes first.
+# Rows that differ only in whether they own a column: the choice must not depend on their order.
 claiming = prediction(predicted_points=None)
 silent = {name: value for name, value in claiming.items() if name != "predicted_points"}
 
@@ -63,12 +63,12 @@ moved = [prediction(current_points_line=line, updated_at=later(line or 0)) for l
 @example(old=[*moved[:2], moved[1]], batches=[([[moved[0], moved[1]], [moved[2]]], True), ([[moved[1]]], False)])
 @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(old=st.lists(old_rows, max_size=4), batches=batches)
-def test_batches_do_what_the_model_says(
+def test_batches_match_the_model(
     line_type: str, spec: TableSpec, tmp_path_factory: pytest.TempPathFactory, old: list[Staged], batches: list[Any]
 ) -> None:
-    """Every row is accounted for, what is not staged is left alone, and doing it twice is doing it once."""
+    """Every row is accounted for, unstaged values stay unchanged, and consolidating twice changes nothing."""
     world = World(tmp_path_factory.mktemp("model"), spec)
-    # The file stays open meanwhile: to open it anew is most of the time of a small consolidation.
+    # The file stays open, because reopening it takes most of the time of a small consolidation.
     with world.warehouse.connection() as connection:
         connection.execute(f"ALTER TABLE {quoted(world.spec.table)} ALTER current_points_line TYPE {line_type}")
         world.insert(old)

@@ -1,4 +1,4 @@
-"""No staging table counts as merged while a row of it is nowhere else."""
+"""No staging table counts as merged while one of its rows exists nowhere else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, drop_merged, pr
 from tests.consolidation.world import DAY, World, later, prediction, quoted
 
 BATCH = "batch_1"
-# Key, date, value and with it the generation: few enough to meet often, some apart only by rounding.
+# Key, date, value and its generation: few enough to collide often; some differ only by rounding.
 Row = tuple[str, float | None, date, float | None]
 rows = st.tuples(
     st.sampled_from("ab"),
@@ -46,14 +46,14 @@ def said_of_backlog(one: ProvenTable) -> tuple[TableName, bool, int, int]:
 
 
 def is_replaced(staged: Row, main: list[Row]) -> bool:
-    """By a newer row of its key and date: all have one id and one created_at, the value tells the updates."""
+    """Return whether a newer row of its key and date replaced it; only the value shows the update."""
     found = [row[3] for row in main if row[:3] == staged[:3] and row[3] is not None]
     return any(staged[3] is None or value > staged[3] for value in found)
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(rows, max_size=6), st.lists(st.lists(rows, min_size=1, max_size=3), min_size=1, max_size=4))
-def test_merged_is_what_is_in_the_main_table_value_for_value_or_was_replaced(
+def test_a_table_is_merged_if_its_rows_are_in_the_main_table_or_were_replaced(
     main: list[Row], tables: list[list[Row]]
 ) -> None:
     with TemporaryDirectory() as folder:
@@ -97,10 +97,10 @@ def test_merged_is_what_is_in_the_main_table_value_for_value_or_was_replaced(
         ({"player_lookup": "another", "updated_at": later(9)}, Proof.MISSING, 0, 0),
     ],
 )
-def test_rows_of_another_writer_are_told_from_rows_that_wait(
+def test_merged_rows_of_another_writer_are_distinguished_from_waiting_rows(
     world: World, main: dict[str, Any], proof: Proof, newer: int, inactive: int
 ) -> None:
-    """It stages no time of update, sets it in its MERGE, and makes older lines inactive afterwards."""
+    """The other writer stages no time of update, sets it in its MERGE, and sets older lines inactive afterwards."""
     world.insert([prediction(**main)])
     world.stage([prediction(updated_at=None)], BATCH)
     [one] = prove_merged(world.warehouse, world.spec, BATCH)
@@ -124,7 +124,7 @@ def test_a_table_that_is_written_again_after_its_proof_is_kept(world: World) -> 
 
 
 def test_a_table_that_cannot_be_compared_is_not_proven(world: World) -> None:
-    """It has a column that the main table has not: what it holds would be lost."""
+    """A table with a column that the main table lacks would lose data."""
     world.insert([prediction()])
     [table] = world.stage([prediction()], BATCH)
     with world.warehouse.connection() as connection:
@@ -133,7 +133,7 @@ def test_a_table_that_cannot_be_compared_is_not_proven(world: World) -> None:
     assert prove_merged(world.warehouse, world.spec, "no_such_batch") == []
 
 
-def test_what_is_staged_after_a_run_does_not_hide_that_the_rest_was_merged(world: World) -> None:
+def test_tables_staged_after_a_run_do_not_hide_merged_ones(world: World) -> None:
     writer = BatchStagingWriter(world.warehouse, world.spec)
     writer.write([prediction()], batch_id=BATCH, worker_id="w1")
     world.consolidate(BATCH, cleanup=False)

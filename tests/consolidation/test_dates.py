@@ -1,4 +1,4 @@
-"""The date of a row where it is a moment or a DATETIME, and batches whose rows have several dates."""
+"""Rows dated by a TIMESTAMP or DATETIME, and batches whose rows have several dates."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def consolidate(world: World, batch_id: str = "b", **options: Any) -> BatchResul
 
 @pytest.mark.parametrize("date_type", TYPES)
 @pytest.mark.parametrize("day", [SPRING, AUTUMN], ids=["23 hours", "25 hours"])
-def test_a_date_is_its_first_to_its_last_value(tmp_path: Path, date_type: DateType, day: date) -> None:
+def test_a_date_includes_its_first_and_last_value(tmp_path: Path, date_type: DateType, day: date) -> None:
     check_a_date(shop(tmp_path, date_type), day)
 
 
-def test_a_day_has_the_hours_that_its_zone_gives_it() -> None:
+def test_a_day_has_the_hours_of_its_time_zone() -> None:
     hours = {}
     for zone in ("America/New_York", "", "America/Havana", "Asia/Beirut", "Pacific/Apia"):
         dates = orders_spec("TIMESTAMP", timezone=zone).dates
@@ -63,7 +63,7 @@ def test_a_day_has_the_hours_that_its_zone_gives_it() -> None:
         ("America/Havana", SPRING): 23,
         ("America/Havana", AUTUMN): 25,
         ("Asia/Beirut", date(2026, 3, 29)): 23,
-        ("Pacific/Apia", date(2011, 12, 30)): 0,  # it was left out
+        ("Pacific/Apia", date(2011, 12, 30)): 0,  # this day was skipped
     }
     for date_type in TYPES:
         for end in (date.min, date.max):
@@ -71,11 +71,11 @@ def test_a_day_has_the_hours_that_its_zone_gives_it() -> None:
             assert first <= after
 
 
-def test_a_type_that_the_table_has_not_and_another_zone_are_refused(tmp_path: Path) -> None:
+def test_a_wrong_date_type_and_another_time_zone_are_refused(tmp_path: Path) -> None:
     world = shop(tmp_path, "TIMESTAMP")
     world.stage([order("a", ends_of(world.spec, SPRING)[0])], "b")
     for date_type in ("DATE", "DATETIME"):
-        said = f"must be a {date_type}, and is TIMESTAMP; write date_type: TIMESTAMP below table:"
+        said = f"must be a {date_type}, but is TIMESTAMP; write date_type: TIMESTAMP below table:"
         with pytest.raises(SpecMismatch, match=said):
             consolidate(replace(world, spec=orders_spec(date_type)))
     consolidate(world)
@@ -89,7 +89,7 @@ def test_a_type_that_the_table_has_not_and_another_zone_are_refused(tmp_path: Pa
 
 
 @pytest.mark.parametrize("date_type", ["TIMESTAMP", "DATETIME"])
-def test_a_moment_is_not_filled_in_from_a_date(tmp_path: Path, date_type: DateType) -> None:
+def test_a_timestamp_is_not_filled_in_from_a_date(tmp_path: Path, date_type: DateType) -> None:
     world = shop(tmp_path, date_type)
     row = order("a", None)
     del row["ordered_at"]
@@ -99,7 +99,7 @@ def test_a_moment_is_not_filled_in_from_a_date(tmp_path: Path, date_type: DateTy
 
 @dataclass(frozen=True)
 class Staged:
-    """A row that is staged: of one of `DAYS`, some way through it."""
+    """A staged row on one of `DAYS`, at some time of the day."""
 
     day: int
     order_id: str
@@ -113,11 +113,11 @@ class Staged:
 
 
 class Crash(BaseException):
-    """The process is gone."""
+    """Stands for a killed process."""
 
 
 def crash_at(warehouse: HookedWarehouse, moment: int) -> None:
-    """At so many moments from now: before a transaction, after its commit, or at the end."""
+    """Die after this many steps: before a transaction, after its commit, or at the end."""
     left = iter(range(moment))
 
     def tick(*_: object) -> None:
@@ -139,7 +139,7 @@ staged_rows = st.builds(Staged, st.integers(0, 3), st.sampled_from("abc"), st.sa
     crashes=st.lists(st.integers(0, 9), max_size=3),
     use_lock=st.booleans(),
 )
-def test_each_date_is_merged_once_whatever_breaks_off(
+def test_each_date_is_merged_once_despite_interruptions(
     tmp_path_factory: pytest.TempPathFactory,
     date_type: DateType,
     old: list[Staged],
@@ -148,7 +148,7 @@ def test_each_date_is_merged_once_whatever_breaks_off(
     crashes: list[int],
     use_lock: bool,
 ) -> None:
-    """Rows of several dates, processes that are gone between dates: the table is the model's, the ledger adds up."""
+    """With rows of several dates and processes killed between dates, table and ledger match the model."""
     world = shop(tmp_path_factory.mktemp("dates"), date_type)
     numbers = iter(range(1000))
     with world.warehouse.connection():
@@ -188,20 +188,20 @@ def test_each_date_is_merged_once_whatever_breaks_off(
 
 
 def of_two_dates(world: World, batch_id: str = "b") -> None:
-    """One table with rows of both, and one with rows of the second only."""
+    """One table with rows of both dates, and one with rows of the second only."""
     first, second = (ends_of(world.spec, day)[1] for day in DAYS[:2])
     world.stage([order("a", first), order("b", second)], batch_id)
     world.stage([order("c", second)], batch_id)
 
 
-def test_a_table_waits_until_each_of_its_dates_is_merged(tmp_path: Path) -> None:
+def test_a_table_is_dropped_after_all_its_dates_are_merged(tmp_path: Path) -> None:
     world = shop(tmp_path, "TIMESTAMP")
     of_two_dates(world)
     assert waiting_batches(world.warehouse, world.spec, DAYS) == [
         Waiting(DAYS[0], "b", has_other_dates=True),
         Waiting(DAYS[1], "b", has_other_dates=True),
     ]
-    with pytest.raises(StagedDataError, match=r"rows of another date .* leave the date out to consolidate each"):
+    with pytest.raises(StagedDataError, match=r"rows of another date .* omit the date to consolidate each"):
         world.consolidate("b", game_date=DAYS[0])
     consolidator = BatchConsolidator(world.warehouse, world.locks, world.spec)
     second = consolidator.consolidate_dates(batch_id="b", dates=[DAYS[1]])
@@ -223,8 +223,8 @@ def test_a_table_waits_until_each_of_its_dates_is_merged(tmp_path: Path) -> None
         consolidate(world, "unknown")
 
 
-def test_a_moment_supersedes_within_its_date(tmp_path: Path) -> None:
-    """The order moves to another key; the same order of the next date stays."""
+def test_a_timestamp_supersedes_within_its_date(tmp_path: Path) -> None:
+    """An order moves to another key; the same order on the next date is unchanged."""
     spec = orders_spec("TIMESTAMP", supersedes=("order_id",), active_column="is_active")
     columns = (*order_columns("TIMESTAMP"), Column("is_active", "BOOL"))
     world = World(tmp_path, spec, columns=columns)
@@ -245,14 +245,14 @@ def test_rows_without_a_date_are_refused_before_anything_is_merged(tmp_path: Pat
         for table in world.staged("b"):
             connection.execute(f"UPDATE shop.{table.table} SET ordered_at = NULL WHERE order_id = 'b'")
     for dry_run in (True, False):
-        with pytest.raises(StagedDataError, match=r"_staging_b_\w+ of batch b has 1 row without ordered_at"):
+        with pytest.raises(StagedDataError, match=r"_staging_b_\w+ of batch b has 1 row without a date in ordered_at"):
             consolidate(world, dry_run=dry_run)
     assert world.table() == []
     assert len(world.staged("b")) == 2
 
 
-def test_a_rival_may_merge_a_date_or_all_of_them_meanwhile(tmp_path: Path) -> None:
-    """Without the lock: the second one looks again, and finds what is left."""
+def test_a_rival_may_merge_some_or_all_dates_meanwhile(tmp_path: Path) -> None:
+    """Without the lock, the second one reads again and merges what is left."""
     for number, rival in enumerate(_RIVALS):
         world = shop(tmp_path / str(number), "TIMESTAMP")
         of_two_dates(world)

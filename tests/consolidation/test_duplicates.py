@@ -42,8 +42,8 @@ def undo(world: World, backup: str) -> None:
     undo_repair(world.warehouse, world.locks, world.spec, plan_undo(world.warehouse, world.spec, DAY, backup))
 
 
-def test_the_exact_key_judges_and_the_rounded_count_stands_beside_it(dirty: World) -> None:
-    """24.5 and 25.0 are one key only where lines are rounded; superseded rows are counted there, too."""
+def test_the_exact_key_decides_and_the_rounded_count_is_informative(dirty: World) -> None:
+    """24.5 and 25.0 are one key only when rounded; that count includes superseded rows."""
     before, today = count_duplicates(dirty.warehouse, dirty.spec, DAY.replace(day=16), DAY, with_rounded=True)
     assert (before.game_date, before.rows, before.duplicate_keys, before.rounded_keys) == (DAY.replace(day=16), 1, 0, 0)
     assert (today.rows, today.keys, today.duplicate_keys, today.excess_rows) == (9, 5, 3, 4)
@@ -51,7 +51,7 @@ def test_the_exact_key_judges_and_the_rounded_count_stands_beside_it(dirty: Worl
     assert count_duplicates(dirty.warehouse, dirty.spec, DAY.replace(year=2020), DAY.replace(year=2020)) == []
 
 
-def test_explanation_names_class_gap_batches_and_tables(dirty: World) -> None:
+def test_an_explanation_has_kind_gap_batches_and_tables(dirty: World) -> None:
     dirty.stage([DIFFERENT[0], CLEAN[0]], "batch_1")
     [second] = dirty.stage([DIFFERENT[1]], "batch_2")
     dirty.stage([BOTH[0]], "batch_2")
@@ -82,7 +82,7 @@ def test_rows_without_ids_that_differ_in_when_they_were_written_are_identical(di
 
 
 def test_staging_of_another_number_type_is_found_too(dirty: World) -> None:
-    """The line is declared NUMERIC and lives as FLOAT64."""
+    """The line is declared NUMERIC but stored as FLOAT64."""
     with dirty.warehouse.connection() as connection:
         connection.execute(f"ALTER TABLE {quoted(dirty.spec.table)} ALTER current_points_line TYPE DECIMAL(4,1)")
     dirty.insert([prediction(player_lookup="tenth", current_points_line=24.1)] * 2)
@@ -95,7 +95,7 @@ def test_staging_of_another_number_type_is_found_too(dirty: World) -> None:
     assert group.staging_tables == (table,)
 
 
-def test_repair_keeps_the_newest_and_its_undo_is_the_identity(dirty: World) -> None:
+def test_a_repair_keeps_the_newest_rows_and_its_undo_restores_all(dirty: World) -> None:
     before = dirty.table()
     plan = plan_repair(dirty.warehouse, dirty.spec, DAY)
     assert (plan.duplicate_keys, plan.rows_found, plan.rows_to_remove, plan.rows_of_date) == (3, 7, 4, 10)
@@ -132,7 +132,7 @@ def test_undo_compares_columns_that_a_warehouse_cannot_group(dirty: World) -> No
 
 
 @pytest.mark.parametrize("moved", ["a row came", "a row went", "a key came"])
-def test_repair_refuses_other_rows_than_it_was_planned_for(dirty: World, moved: str) -> None:
+def test_a_repair_is_refused_if_rows_changed_since_its_plan(dirty: World, moved: str) -> None:
     plan = plan_repair(dirty.warehouse, dirty.spec, DAY)
     if moved == "a row came":
         dirty.insert([SAME_ID[0]])
@@ -142,9 +142,7 @@ def test_repair_refuses_other_rows_than_it_was_planned_for(dirty: World, moved: 
         with dirty.warehouse.connection() as connection:
             connection.execute(f"DELETE FROM {quoted(dirty.spec.table)} WHERE prediction_id = 'old'")
     before = dirty.table()
-    with pytest.raises(
-        RepairRefused, match=r"the rows are not those it was planned for .* look again and make a new plan"
-    ):
+    with pytest.raises(RepairRefused, match=r"the rows have changed since it was planned .* make a new plan"):
         apply_repair(dirty.warehouse, dirty.locks, dirty.spec, plan)
     fresh = plan_repair(dirty.warehouse, dirty.spec, DAY)
     with pytest.raises(RepairRefused):
@@ -165,7 +163,7 @@ def test_undo_refuses_when_the_kept_rows_have_changed(dirty: World) -> None:
 
 
 def test_a_backup_outlives_an_error_after_the_commit(dirty: World) -> None:
-    """The lease was lost while the repair was committed: it took effect, so its undo must be possible."""
+    """The lease was lost during the commit of the repair, which took effect, so its undo must be possible."""
     before = dirty.table()
     dirty.warehouse.after_commit = lambda: dirty.again().locks.force_release(DAY, "thought dead", steal=True)
     with pytest.raises(LeaseLost):
@@ -177,7 +175,7 @@ def test_a_backup_outlives_an_error_after_the_commit(dirty: World) -> None:
     assert dirty.table() == before
 
 
-def test_nothing_to_repair_and_no_such_backup_are_user_errors(world: World) -> None:
+def test_an_empty_plan_and_an_unknown_backup_are_user_errors(world: World) -> None:
     world.insert(CLEAN)
     plan = plan_repair(world.warehouse, world.spec, DAY)
     assert plan.is_empty
@@ -185,12 +183,12 @@ def test_nothing_to_repair_and_no_such_backup_are_user_errors(world: World) -> N
         apply_repair(world.warehouse, world.locks, world.spec, plan)
     with pytest.raises(TableNotFound):
         undo(world, f"{BACKUP_PREFIX}gone")
-    with pytest.raises(UserError, match="is no backup of a repair"):
+    with pytest.raises(UserError, match="is not a repair backup"):
         undo(world, world.spec.table.table)
 
 
-def test_a_consolidation_beside_a_repair_waits_for_it_or_makes_it_refuse(dirty: World) -> None:
-    """Both move the same fence, so neither works on what the other is changing."""
+def test_a_consolidation_during_a_repair_waits_or_makes_it_refuse(dirty: World) -> None:
+    """Both move the same fence, so neither works on rows that the other is changing."""
     plan = plan_repair(dirty.warehouse, dirty.spec, DAY)
     dirty.stage([prediction(player_lookup="new")])
     dirty.warehouse.before_merge = lambda: dirty.again().consolidate(use_lock=False)

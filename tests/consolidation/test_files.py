@@ -1,4 +1,4 @@
-"""A user's own file becomes staging tables whole, or one line tells row, column and value."""
+"""A user's file is staged completely, or refused in one line that names row, column and value."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def complete(row: Row) -> Row:
 
 
 def text(value: Any) -> str:
-    """As a cell of a CSV file, in which an array is JSON."""
+    """Return a value as a cell of a CSV file, in which an array is JSON."""
     return "" if value is None else json.dumps(value) if isinstance(value, list) else str(value)
 
 
@@ -82,10 +82,10 @@ def write_parquet(path: Path, rows: Sequence[Row]) -> None:
 @pytest.mark.parametrize(
     ("name", "write"), [("rows.csv", write_csv), ("ROWS.JSONL", write_json_lines), ("rows.parquet", write_parquet)]
 )
-def test_every_kind_of_file_carries_every_type(
+def test_every_file_type_supports_every_column_type(
     wide: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, write: Any
 ) -> None:
-    """NULLs, BOM, quotes, newlines, emoji, leading zeros, and integers that no float can hold; and without pandas."""
+    """NULLs, BOM, quotes, newlines, emoji, leading zeros, integers beyond floats; all without pandas."""
     monkeypatch.setitem(sys.modules, "pandas", None)
     write(tmp_path / name, ROWS)
     wide.staging_writer.write_batch(read_rows(tmp_path / name), batch_id="batch_1", workers=2, game_date=DAY)
@@ -110,7 +110,7 @@ def test_every_kind_of_file_carries_every_type(
         ("DECIMAL(4,1)", "inf", None),
     ],
 )
-def test_a_line_is_read_in_whatever_form_it_comes(world: World, line_type: str, value: Any, stored: Any) -> None:
+def test_a_number_is_read_in_any_form(world: World, line_type: str, value: Any, stored: Any) -> None:
     with world.warehouse.connection() as connection:
         connection.execute(f"ALTER TABLE {quoted(world.spec.table)} ALTER current_points_line TYPE {line_type}")
     world.stage([prediction(current_points_line=value)])
@@ -173,17 +173,17 @@ GOOD = ",".join(prediction()), ",".join(str(value) for value in prediction().val
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("rows.csv", b"", "has no rows"),
         ("rows.csv", b"\n\n", "has no rows"),
         ("rows.csv", GOOD[0].encode(), "has no rows"),
         ("rows.csv", b"\n" + GOOD[0].encode() + b"\n\n", "has no rows"),
         ("rows.jsonl", b"\n", "has no rows"),
-        ("rows.txt", b"x", r"unknown kind of file; use \.csv, \.parquet, \.jsonl"),
-        ("rows", b"x", "unknown kind of file"),
-        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]},more".encode(), "line 2: 13 values, and the header has 12"),
-        ("rows.csv", f"{GOOD[0]}\n{GOOD[1].rpartition(',')[0]}".encode(), "line 2: 11 values, and the header has 12"),
+        ("rows.txt", b"x", r"unknown file type; use \.csv, \.parquet, \.jsonl"),
+        ("rows", b"x", "unknown file type"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]},more".encode(), "line 2: 13 values, but the header has 12"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1].rpartition(',')[0]}".encode(), "line 2: 11 values, but the header has 12"),
         ("rows.csv", f"{GOOD[0]},game_id\n{GOOD[1]},x".encode(), "has the column game_id twice"),
         ("rows.csv", f"{GOOD[0]},\n{GOOD[1]},".encode(), "lacks: '' \\(.*pandas' index"),
         ("rows.csv", f"{GOOD[0]},points_line\n{GOOD[1]},1".encode(), r"points_line \(did you mean current_points_line"),
@@ -203,7 +203,7 @@ GOOD = ",".join(prediction()), ",".join(str(value) for value in prediction().val
         ("rows.csv", f"{GOOD[0]}\n\n{GOOD[1]}\xe9\n{GOOD[1]}".encode("latin-1"), "line 3 is not UTF-8 text"),
         ("rows.csv", f"{GOOD[0]}\r{GOOD[1]}é".encode()[:-1], "line 2 is not UTF-8 text"),
         ("rows.jsonl", b'{"game_id": "g"}\n{"game_id": "\xe9"}', "line 2 is not UTF-8 text"),
-        ("rows.jsonl", b'{"game_id": "g", "game_id": "h"}', "line 1 is not JSON: a name stands in it twice"),
+        ("rows.jsonl", b'{"game_id": "g", "game_id": "h"}', "line 1 is not JSON: a name appears twice"),
         ("rows.jsonl", b'{"a": 1}\n\n[1]', "line 3 is not a JSON object"),
         ("rows.jsonl", b'{"a": 1}\n{"a":', "line 2 is not JSON: Expecting value, column 6$"),
         ("rows.jsonl", b"[" * 100_000, "line 1 is not JSON"),
@@ -212,12 +212,12 @@ GOOD = ",".join(prediction()), ",".join(str(value) for value in prediction().val
         ("rows.parquet", b"PAR1 no, it is not PAR1", "is not a Parquet file"),
     ],
 )
-def test_a_file_that_is_none_is_one_clear_line(
-    world: World, tmp_path: Path, name: str, content: bytes, told: str
+def test_an_invalid_file_is_refused_in_one_line(
+    world: World, tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(StagedDataError, match=told) as refused:
+    with pytest.raises(StagedDataError, match=message) as refused:
         world.staging_writer.write_batch(read_rows(path), batch_id="b", workers=2, game_date=DAY, source=str(path))
     assert "\n" not in str(refused.value)
     assert str(path) in str(refused.value)
@@ -228,37 +228,38 @@ SHORT = "game_id,player_lookup,system_id,current_points_line,recommendation"
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "message"),
     [
-        ('g,a,s,1,"OVER\ng,b,s,2,UNDER\ng,c,s,2,UNDER\n', "line 2: a quote is opened and never closed; .* was cut"),
+        (
+            'g,a,s,1,"OVER\ng,b,s,2,UNDER\ng,c,s,2,UNDER\n',
+            "line 2: a quote is opened and never closed; .* is truncated",
+        ),
         ('g,a,s,1,OVER\n\ng,b,s,2,"UND', "line 4: a quote is opened and never closed"),
         ('g,a,s,1,OVER\n"g,b,s,2,UNDER\n', "line 3: a quote is opened and never closed"),
         ('g,a,s,1,"O"VER\n', "line 2: text after a closing quote"),
         ('g,"a" ,s,1,OVER\n', "line 2: text after a closing quote"),
         ('g,a,s,1,"OVER\ng,b,s,2,"UNDER"\n', r"line 2: text after a closing quote \(on line 3\)"),
         ('g,a,s,1,"say \\"OVER\\""\n', "line 2: text after a closing quote"),
-        ('g,a,s,1,"{\\"a\\":1}"\n', "line 2: text after a closing quote .*not with a backslash"),
+        ('g,a,s,1,"{\\"a\\":1}"\n', "line 2: text after a closing quote .*instead of using a backslash"),
         ('g, "a",s,1,OVER\n', "line 2: a quote inside a value that does not begin with one"),
         ('g,a,s,1,"O\nVER"\ng,a,s,1,6\' 8"\n', "line 4: a quote inside a value that does not begin with one"),
         ('"g","a","s","1",OVER"\n', "line 2: a quote inside a value that does not begin with one"),
         # One row, or two whose first lacks a quote at its end.
-        ('g,a,s,1,"OVER\n\ng,b,s,2,UNDER"\n', "line 2: a quote that is closed on line 4, .* one row or several"),
-        ('g,a,s,1,x\n"g,a,s,1,OVER\ng",b,s,2,UNDER\n', "line 3: a quote that is closed on line 4"),
+        ('g,a,s,1,"OVER\n\ng,b,s,2,UNDER"\n', "line 2: a quote is closed on line 4, .* one row or several"),
+        ('g,a,s,1,x\n"g,a,s,1,OVER\ng",b,s,2,UNDER\n', "line 3: a quote is closed on line 4"),
         # The values are `1\\` and `,2\\`, or `1",` and `2"`.
-        ('g,a,s,5,OVER\ng,a,s,"1\\",",2\\"\n', "line 3: a backslash before a quote has two readings"),
-        ('g,a,s,1,"C:\\\\dir\\\\"\n', "line 2: a backslash before a quote has two readings"),
-        ('g,a,s,1,OVER,"x\ny"\n', "line 2: 6 values, and the header has 5"),
+        ('g,a,s,5,OVER\ng,a,s,"1\\",",2\\"\n', "line 3: a backslash before a quote is ambiguous"),
+        ('g,a,s,1,"C:\\\\dir\\\\"\n', "line 2: a backslash before a quote is ambiguous"),
+        ('g,a,s,1,OVER,"x\ny"\n', "line 2: 6 values, but the header has 5"),
         ('g,a,s,1,"x\ny"\n\n\ng,a,s,many,OVER\n', "line 6, column current_points_line: 'many' is not a FLOAT64"),
-        ('g,a,s,1,"x\ny"\ng,,s,2,OVER\n', "line 4, column player_lookup: empty"),
+        ('g,a,s,1,"x\ny"\ng,,s,2,OVER\n', "line 4, column player_lookup: a key must not be empty"),
     ],
 )
-def test_a_csv_file_with_another_reading_is_refused_with_its_line(
-    world: World, tmp_path: Path, rows: str, told: str
-) -> None:
+def test_an_ambiguous_csv_file_is_refused_with_its_line(world: World, tmp_path: Path, rows: str, message: str) -> None:
     path = tmp_path / "rows.csv"
     for end in ("\n", "\r\n", "\r"):
         path.write_bytes(f"{SHORT}\n{rows}".replace("\n", end).encode())
-        with pytest.raises(StagedDataError, match=told) as refused:
+        with pytest.raises(StagedDataError, match=message) as refused:
             world.staging_writer.write_batch(read_rows(path), batch_id="b", workers=1, game_date=DAY, source=str(path))
         assert "\n" not in str(refused.value)
     assert world.staged("b") == []
@@ -281,7 +282,7 @@ def test_a_csv_file_with_another_reading_is_refused_with_its_line(
         ('s,"C:\\dir\\"\ng,c,2,s,""', "C:\\dir\\"),
     ],
 )
-def test_a_csv_value_with_one_reading_is_taken(world: World, tmp_path: Path, written: str, value: str | None) -> None:
+def test_an_unambiguous_csv_value_is_accepted(world: World, tmp_path: Path, written: str, value: str | None) -> None:
     names = "game_id,player_lookup,current_points_line,system_id,recommendation"
     (tmp_path / "rows.csv").write_text(f"{names}\ng,a,1,{written}\n \ng,b,1,s,OVER\n", newline="")
     world.staging_writer.write_batch(read_rows(tmp_path / "rows.csv"), batch_id="batch_1", workers=1, game_date=DAY)
@@ -298,7 +299,7 @@ texts = st.text(st.sampled_from('ab,"\n\r\\\0é ')) | st.text(st.characters(code
 
 
 @given(rows=st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=4), drawn=st.data())
-def test_csv_comes_back_as_it_was_written_or_is_refused(
+def test_csv_is_read_as_written_or_refused(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]], drawn: st.DataObject
 ) -> None:
     """Without one of its quotes it is always refused."""
@@ -328,8 +329,8 @@ def test_a_folder_and_a_missing_file_cannot_be_read(tmp_path: Path, name: str) -
         read_rows(tmp_path / name)
 
 
-def test_parquet_keeps_what_pandas_would_bend(wide: World, tmp_path: Path) -> None:
-    """Ids that are numbers beside NULLs, nanoseconds, Decimals, dictionaries; a list is refused."""
+def test_parquet_keeps_values_that_pandas_would_change(wide: World, tmp_path: Path) -> None:
+    """Numeric ids with NULLs, nanoseconds, Decimals, dictionaries; a list is refused."""
     rows = pyarrow.table(
         {
             "prediction_id": pyarrow.array([2**53 + 1, None]),
@@ -371,7 +372,7 @@ def seconds(value: int) -> pyarrow.Array:
         ("created_at", moments(None), "None"),
         ("created_at", seconds(568_971_820_800), "row 2, column created_at: a time outside the years 1 to 9999"),
         ("created_at", seconds(-62_135_596_801), "row 2, column created_at: a time outside the years 1 to 9999"),
-        # Its microseconds are more than 64 bits hold, and would be of the year 2173 or so.
+        # Its microseconds overflow 64 bits, and would wrap to about the year 2173.
         ("created_at", seconds(2**45), "row 2, column created_at: a time outside the years 1 to 9999"),
         ("minutes", pyarrow.array([1, 2**63 - 1], pyarrow.uint64()), str(2**63 - 1)),
         ("minutes", pyarrow.array([None, 2**63], pyarrow.uint64()), "row 2, column minutes: "),
@@ -390,10 +391,10 @@ def seconds(value: int) -> pyarrow.Array:
         ("details", pyarrow.array([None, [[1]]], pyarrow.list_(pyarrow.list_(pyarrow.date32()))), "row 2, .*list"),
     ],
 )
-def test_a_parquet_value_is_read_as_it_is_or_refused(
+def test_a_parquet_value_is_read_exactly_or_refused(
     wide: World, tmp_path: Path, column: str, values: pyarrow.Array, stored: str
 ) -> None:
-    """None is wrapped into another one, least of all a far time of Spark or Impala (INT96)."""
+    """No value wraps around, not even a distant time of Spark or Impala (INT96)."""
     keys = {"game_id": ["g", "g"], "player_lookup": ["a", "b"], "system_id": ["s", "s"]}
     rows = pyarrow.table({**keys, "current_points_line": [1.5, 2.5], column: values})
     path = tmp_path / "rows.parquet"
@@ -412,7 +413,7 @@ KEYS = {"game_id": "g", "system_id": "s", "current_points_line": 1.5}
 
 @pytest.mark.parametrize("from_a_file", [True, False])
 def test_a_row_updates_only_the_fields_that_it_has(world: World, tmp_path: Path, from_a_file: bool) -> None:
-    """An absent field leaves the value alone, null makes it NULL, an absent line or date is filled in."""
+    """A missing field leaves the value unchanged, null sets NULL, a missing line or date is filled in."""
 
     def stage(batch_id: str, rows: list[dict[str, Any]], workers: int = 1) -> list[int]:
         path = tmp_path / f"{batch_id}.jsonl"
@@ -441,7 +442,7 @@ def test_a_row_updates_only_the_fields_that_it_has(world: World, tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "message"),
     [
         ([{**KEYS, "player_lookup": "a"}, KEYS], "3 lacks player_lookup, which every row needs"),
         ([{**KEYS, "player_lookup": "a"}, {}], "3 lacks game_id, player_lookup, system_id, which every row needs"),
@@ -452,14 +453,14 @@ def test_a_row_updates_only_the_fields_that_it_has(world: World, tmp_path: Path,
         ([KEYS, KEYS], "lacks columns that every row of .* needs: player_lookup"),
         ([{}], "lacks columns that every row of .* needs: game_id"),
         ([{"game_id": "g", "player_lookup": "a", "system_id": "s"}], "lacks columns .*: current_points_line"),
-        ([{**KEYS, f"c{number}": 1} for number in range(51)], "52 has one more set of fields than the 50 "),
+        ([{**KEYS, f"c{number}": 1} for number in range(51)], "52 has a new set of fields, but only 50 "),
     ],
 )
-def test_a_row_without_a_field_that_it_needs_is_named(world: World, tmp_path: Path, rows: Any, told: str) -> None:
+def test_a_row_without_a_field_that_it_needs_is_named(world: World, tmp_path: Path, rows: Any, message: str) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text("\n" + "\n".join(map(json.dumps, rows)))
-    writer, has_date = world.staging_writer, "game_date" in told
-    for kind, counted, source in (("line", told, read_rows(path)), ("row", told, rows)):
+    writer, has_date = world.staging_writer, "game_date" in message
+    for kind, counted, source in (("line", message, read_rows(path)), ("row", message, rows)):
         expected = re.sub(r"^(\d+)", lambda found, k=kind: f"{k} {int(found[1]) - (k == 'row')}", counted)
         with pytest.raises(StagedDataError, match=expected):
             writer.write_batch(source, batch_id="b", workers=1, game_date=None if has_date else DAY)

@@ -17,7 +17,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> list[Statement]:
     return record_a_whole_life(folder)
 
 
-def test_every_statement_parses_as_bigquerys_and_binds_its_values(statements: list[Statement]) -> None:
+def test_every_statement_is_valid_googlesql_and_binds_its_values(statements: list[Statement]) -> None:
     kinds = set()
     for statement in statements:
         [tree] = sqlglot.parse(statement.sql, read="bigquery", error_level=sqlglot.ErrorLevel.RAISE)

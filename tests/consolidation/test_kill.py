@@ -1,6 +1,6 @@
-"""``kill -9`` at any moment: the table is as before or as after, and the next try goes through.
+"""After ``kill -9`` at any moment the batch is merged or not, never partly, and the next attempt succeeds.
 
-Every second batch moves all lines, so that it is just the batch's rows that are active.
+Every second batch moves all lines, so that exactly the batch's rows are active.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ world.consolidate(sys.stdin.readline().strip())
 
 
 class Coordinator:
-    """A real process that consolidates one batch and may be killed at it."""
+    """A real process that consolidates one batch and may be killed meanwhile."""
 
     def __init__(self, folder: Path) -> None:
         said, output = os.pipe()
@@ -46,7 +46,7 @@ class Coordinator:
             self._process = Command(command, stdout=output_file, stderr=sys.__stderr__, env=os.environ)
 
     def start(self, batch_id: str) -> None:
-        """Return when it has the lock."""
+        """Wait until it has the lock."""
         self._wait_for("ready")
         self._process.stdin.write(f"{batch_id}\n".encode())
         self._process.stdin.flush()
@@ -115,7 +115,7 @@ def seconds_of(coordinator: Coordinator, batch_id: str) -> float:
 
 
 def all_or_nothing(world: World, before: str, batch_id: str) -> bool:
-    """Whether the batch is in the table, all of it, and the ledger says the same."""
+    """Return whether the whole batch is in the table, and check that the ledger agrees."""
     found = world.warehouse.query(
         f"SELECT recommendation, COUNT(*) AS row_count FROM {world.spec.table.sql} "
         "WHERE is_active GROUP BY recommendation"

@@ -1,4 +1,4 @@
-"""What is configured never decides what is fenced, nor whose staged rows are taken."""
+"""Settings never decide which fence is used, or which main table's staged rows are merged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.consolidation.world import DAY, PREDICTIONS, World, predictions, quot
 
 ROWS = 6
 OURS = PREDICTIONS
-# Of the same rows another column says the date, which is another one.
+# Another column has the date, so the same rows have other dates.
 BY_LOAD_DATE = replace(OURS, date_column="loaded_on")
 LOADED_ON = DAY + timedelta(days=1)
 OTHER_SPECS = {
@@ -39,7 +39,7 @@ OTHER_SPECS = {
 
 
 class OwnLocks(World):
-    """Another environment, whose locks are elsewhere: nothing keeps it from working at the same time."""
+    """Another environment with its own locks, so that nothing keeps it from running at the same time."""
 
     @property
     def lock_folder(self) -> Path:
@@ -62,8 +62,8 @@ def fact(world: World) -> tuple[int, int]:
     return (count.rows, count.duplicate_keys) if count else (0, 0)
 
 
-def test_environments_that_differ_in_every_setting_write_nothing_twice(world: World) -> None:
-    """Locks in another place, another lease, and every setting of the table that another may have."""
+def test_environments_with_different_settings_write_nothing_twice(world: World) -> None:
+    """Other locks, another lease, and different values of every setting of the table that may differ."""
     other_spec = replace(
         OURS,
         key_columns=tuple(name.upper() for name in reversed(OURS.key_columns)),
@@ -87,7 +87,7 @@ def test_environments_that_differ_in_every_setting_write_nothing_twice(world: Wo
                 together.wait()
                 try:
                     return place.again().consolidate(batch_id).inserted
-                except RunbookError:  # the other's lock store gave out a newer token: nothing was written
+                except RunbookError:  # the other lock store issued a newer token: nothing was written
                     return 0
 
             inserted = threads.map(consolidate, [(world, f"ours_{attempt}"), (other, f"other_{attempt}")])
@@ -97,19 +97,19 @@ def test_environments_that_differ_in_every_setting_write_nothing_twice(world: Wo
 
 @pytest.mark.parametrize("other", OTHER_SPECS.values(), ids=OTHER_SPECS.keys())
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_a_spec_that_is_not_the_tables_is_refused(world: World, other: TableSpec, dry_run: bool) -> None:
+def test_a_spec_other_than_the_recorded_one_is_refused(world: World, other: TableSpec, dry_run: bool) -> None:
     two_dates(world).stage(rows(), "batch_1")
     world.consolidate("batch_1")
     world.stage(rows(updated_at=None), "batch_2")
     stranger = replace(world, spec=other)
     day = LOADED_ON if other is BY_LOAD_DATE else DAY
     before = world.table()
-    with pytest.raises(SpecChanged, match=r"is consolidated with .*, and not with .*; nothing was written"):
+    with pytest.raises(SpecChanged, match=r"is consolidated with .*, not with .*; nothing was written"):
         stranger.consolidate("batch_2", game_date=day, dry_run=dry_run)
     assert world.table() == before
     assert len(world.staged("batch_2")) == 1
     assert recorded_specs(world.warehouse, OURS) == [OURS.identity]
-    # The stranger has left nothing that would be in our way.
+    # The stranger has left nothing that blocks us.
     assert world.consolidate("batch_2").updated == ROWS
 
 
@@ -136,7 +136,7 @@ def test_of_two_first_consolidations_with_different_specs_at_most_one_writes(tmp
 
 
 def test_two_specs_that_were_recorded_at_once_are_both_refused(world: World) -> None:
-    """Each has inserted its fence row before it saw the other's: nobody can tell who is right."""
+    """Each inserted its fence row before it saw the other's, so it is unknown which spec is right."""
     two_dates(world).stage(rows(), "batch_1")
     stranger = replace(world, spec=BY_LOAD_DATE)
     ensure_fence(world.warehouse, OURS, DAY)
@@ -146,13 +146,13 @@ def test_two_specs_that_were_recorded_at_once_are_both_refused(world: World) -> 
             f"SELECT DATE '{LOADED_ON}' AS day, 0 AS token, '{BY_LOAD_DATE.identity}' AS spec"
         )
     for place, day in ((world, DAY), (stranger, LOADED_ON)):
-        with pytest.raises(SpecChanged, match=r"with \[.*\] and \[.*\], and not with"):
+        with pytest.raises(SpecChanged, match=r"with \[.*\] and \[.*\], not with"):
             place.consolidate("batch_1", game_date=day)
     assert world.table() == []
 
 
 def test_a_change_of_the_spec_is_refused_once_another_was_recorded(world: World) -> None:
-    """What the plan saw is a condition of the very transaction, which also files the record."""
+    """The state in the plan is a condition of the transaction that also files the audit entry."""
     stranger, third = BY_LOAD_DATE, OTHER_SPECS["active column"]
     ensure_fence(world.warehouse, OURS, DAY)
     world.warehouse.create_table(OURS.actions, ACTION_COLUMNS)
@@ -219,7 +219,7 @@ def unmarked(world: World, name: str, note: str = "") -> None:
 
 
 @pytest.mark.parametrize("evidence", ["fence", "staging"])
-def test_a_table_that_could_be_anothers_is_refused_until_it_is_marked(world: World, evidence: str) -> None:
+def test_a_table_that_may_belong_to_another_is_refused_until_marked(world: World, evidence: str) -> None:
     orders, refunds = of_table(world, "orders"), of_table(world, "refunds")
     unmarked(orders, "_staging_night_1_w1")
     refunds.stage(predictions(1), "else")
@@ -245,28 +245,28 @@ def test_a_dataset_with_one_table_needs_no_marks(world: World, note: str) -> Non
 MISFITS = {
     "missing": (replace(OURS, key_columns=("game_id", "player")), "key_columns: the table lacks player"),
     "near": (replace(OURS, active_column="active"), r"active_column: the table lacks active \(did you mean is_active"),
-    "not BOOL": (replace(OURS, active_column="recommendation"), "recommendation must be a BOOL, and is STRING"),
-    "ARRAY": (replace(OURS, key_columns=("game_id", "tags")), r"tags must be of a type .*, and is ARRAY<STRING>"),
-    "no DATE": (replace(OURS, date_column="created_at"), "created_at must be a DATE, and is TIMESTAMP"),
-    "no number": (replace(OURS, rounded_columns=("system_id",)), "system_id must be a number, and is STRING"),
+    "not BOOL": (replace(OURS, active_column="recommendation"), "recommendation must be a BOOL, but is STRING"),
+    "ARRAY": (replace(OURS, key_columns=("game_id", "tags")), r"tags must be of a comparable type, but is ARRAY"),
+    "no DATE": (replace(OURS, date_column="created_at"), "created_at must be a DATE, but is TIMESTAMP"),
+    "no number": (replace(OURS, rounded_columns=("system_id",)), "system_id must be a number, but is STRING"),
 }
 
 
-@pytest.mark.parametrize(("spec", "told"), MISFITS.values(), ids=MISFITS.keys())
-def test_settings_that_do_not_fit_the_table_are_found_before_anything_is_read(
-    tmp_path: Path, spec: TableSpec, told: str
+@pytest.mark.parametrize(("spec", "message"), MISFITS.values(), ids=MISFITS.keys())
+def test_settings_that_do_not_match_the_table_are_refused_before_reading(
+    tmp_path: Path, spec: TableSpec, message: str
 ) -> None:
     ours = World(tmp_path)
     ours.warehouse.create_table(TableName("nba_predictions", "wide"), [*MAIN_TABLE, Column("tags", "ARRAY<STRING>")])
     world = replace(ours, spec=replace(spec, table=TableName("nba_predictions", "wide")))
-    with pytest.raises(SpecMismatch, match=told):
+    with pytest.raises(SpecMismatch, match=message):
         world.stage(predictions(1))
     ours.stage(predictions(1), "batch_1")
     with world.warehouse.connection() as connection:
         [staged] = ours.staged("batch_1")
         connection.execute(f"COMMENT ON TABLE {quoted(staged)} IS '{staging_note('batch_1', world.spec.table)}'")
     for dry_run in (True, False):
-        with pytest.raises(SpecMismatch, match=told):
+        with pytest.raises(SpecMismatch, match=message):
             world.consolidate(dry_run=dry_run)
 
 
@@ -279,7 +279,7 @@ def test_each_fault_of_the_settings_has_a_line(world: World) -> None:
 
 @pytest.mark.parametrize("column", ["order_date", "created", "name", "status", "game_date"])
 def test_a_result_is_logged_whatever_its_date_column_is_called(column: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A log record has names of its own, which none of its further fields may have."""
+    """A log record reserves some names, which its extra fields must not use."""
     caplog.set_level("INFO", "lib")
     log_committed(ConsolidationResult(ConsolidationStatus.CONSOLIDATED, "b", DAY), column)
     name = "date" if column in ("created", "name", "status") else column

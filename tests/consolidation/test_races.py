@@ -97,7 +97,7 @@ def test_processes(world: World, lock: str) -> None:
 @pytest.mark.parametrize("second", ["batch_1", "batch_2"], ids=["same batch", "two batches"])
 @pytest.mark.parametrize("is_fenced", [True, False], ids=["fenced", "fence not moved"])
 def test_only_the_fence_prevents_duplicates(tmp_path: Path, is_fenced: bool, second: str) -> None:
-    """Two transactions overlap, whatever the machine does: if the fence is not moved, duplicates stay."""
+    """Two transactions overlap on any machine: if the fence is not moved, duplicates stay."""
     world = World(tmp_path)
     world.stage(predictions(ROWS))
     if second != "batch_1":
@@ -119,7 +119,7 @@ def test_only_the_fence_prevents_duplicates(tmp_path: Path, is_fenced: bool, sec
 
 
 def wait_for_rival(both_merged: Barrier) -> None:
-    """Until the rival has merged too; one that was refused on its way breaks the barrier."""
+    """Wait until the rival has merged too; a refused rival breaks the barrier."""
     try:
         both_merged.wait(timeout=60)
     except BrokenBarrierError:

@@ -1,4 +1,4 @@
-"""The table as it really is, on DuckDB; `tests/gcp/bigquery/test_consolidation.py` has it on BigQuery's double."""
+"""The real table on DuckDB; `tests/gcp/bigquery/test_consolidation.py` tests it on BigQuery's double."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does not fit is refused by name before anything is merged, and staging stays."""
+"""Invalid staging is refused by name before anything is merged, and is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def another_writer(world: World, columns: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "message"),
     [
         (
             "*, 1 AS minutes, 'x' AS note",
@@ -30,20 +30,23 @@ def another_writer(world: World, columns: str) -> None:
         ("* EXCLUDE (recommendation), 'x' AS Recommendation", r"lacks: Recommendation \(write it recommendation\)$"),
         (
             "* REPLACE ('7' AS predicted_points, 1 AS recommendation)",
-            "predicted_points is STRING and not FLOAT64; recommendation is INT64 and not STRING$",
+            "predicted_points is STRING, not FLOAT64; recommendation is INT64, not STRING$",
         ),
         ("* EXCLUDE (game_id, system_id)", "lacks columns that every row of .* needs: game_id, system_id$"),
         ("* EXCLUDE (game_date)", "lacks columns that every row of .* needs: game_date$"),
-        ("* REPLACE (DATE '2026-01-18' AS game_date)", "rows of another date than 2026-01-17; all was rolled back"),
+        (
+            "* REPLACE (DATE '2026-01-18' AS game_date)",
+            "rows of another date than 2026-01-17; everything was rolled back",
+        ),
         ("* REPLACE (NULL::DATE AS game_date)", "rows of another date"),
-        ("* REPLACE (FALSE AS is_active)", "rows with is_active = FALSE; all was rolled back"),
+        ("* REPLACE (FALSE AS is_active)", "rows with is_active = FALSE; everything was rolled back"),
     ],
 )
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_staged_tables_that_do_not_fit(world: World, columns: str, told: str, dry_run: bool) -> None:
+def test_invalid_staging_tables_are_refused(world: World, columns: str, message: str, dry_run: bool) -> None:
     world.stage(predictions(2))
     another_writer(world, columns)
-    with pytest.raises(StagedDataError, match=told):
+    with pytest.raises(StagedDataError, match=message):
         world.consolidate(dry_run=dry_run)
     assert world.table() == []
     assert len(world.staged()) == 2
@@ -51,7 +54,7 @@ def test_staged_tables_that_do_not_fit(world: World, columns: str, told: str, dr
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         (prediction(minutes=1), "lacks: minutes"),
         ({"game_id": "g"}, "lacks columns that every row of .* needs: player_lookup, system_id, current_points_line"),
@@ -61,12 +64,12 @@ def test_staged_tables_that_do_not_fit(world: World, columns: str, told: str, dr
         (prediction(predicted_points="many"), "row 2, column predicted_points: 'many' is not a FLOAT64"),
     ],
 )
-def test_rows_that_do_not_fit_are_not_staged(world: World, row: dict[str, object], told: str) -> None:
+def test_invalid_rows_are_not_staged(world: World, row: dict[str, object], message: str) -> None:
     rows = [row] if len(row) == 1 else [prediction(), row]
     writer = world.staging_writer
-    with pytest.raises(StagedDataError, match=told):
+    with pytest.raises(StagedDataError, match=message):
         writer.write_batch(rows, batch_id="batch_1", workers=2, game_date="2026-01-17")
-    with pytest.raises(StagedDataError, match=told):
+    with pytest.raises(StagedDataError, match=message):
         writer.write(rows, batch_id="batch_1", worker_id="w", game_date="2026-01-17")
     assert world.staged() == []
 

@@ -1,4 +1,4 @@
-"""How long is kept what consolidations and repairs leave behind, and what follows from that."""
+"""How long the records of consolidations and repairs are kept, and the consequences."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.environments import local
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"backups_days": 0}, "retention.backups_days: must be 1 to 36,500 days, or null for ever, got 0"),
-        ({"ledger_days": 29}, "retention.ledger_days: must be 30 to 36,500 days, or null for ever, got 29"),
-        ({"actions_days": 40_000}, "retention.actions_days: must be 1 to 36,500 days, or null for ever, got 40000"),
+        ({"backups_days": 0}, "retention.backups_days: must be 1 to 36,500 days, or null for no limit, got 0"),
+        ({"ledger_days": 29}, "retention.ledger_days: must be 30 to 36,500 days, or null for no limit, got 29"),
+        ({"actions_days": 40_000}, "retention.actions_days: must be 1 to 36,500 days, or null for no limit, got 40000"),
     ],
 )
-def test_what_cannot_be_is_refused(settings: dict[str, int], said: str) -> None:
+def test_an_invalid_period_is_refused(settings: dict[str, int], said: str) -> None:
     with pytest.raises(UserError, match=said):
         Retention(**settings)
 
@@ -38,16 +38,15 @@ def test_a_table_has_its_environments_zone_and_retention() -> None:
     assert replace(made, timezone="Europe/Paris").table_spec.timezone == "Europe/Paris"
     for setting in ("timezone", "retention"):
         with pytest.raises(
-            UserError, match=f"x.yaml: table.{setting} is not a setting; write {setting}: beside table:, not below it"
+            UserError,
+            match=f"x.yaml: table.{setting} is not a setting; write {setting}: at the top level, not below table:",
         ):
             table_spec(Path("x.yaml"), {"name": "a.b", setting: "Asia/Tokyo"})
 
 
 @pytest.mark.parametrize(("days", "is_known"), [(398.9, True), (399.1, False)])
-def test_staging_that_is_older_than_the_ledger_remembers_is_not_merged(
-    world: World, days: float, is_known: bool
-) -> None:
-    """It may have been merged by a run that has expired."""
+def test_staging_older_than_the_ledgers_retention_is_not_merged(world: World, days: float, is_known: bool) -> None:
+    """The table may have been merged by a run that has expired."""
     keeping = replace(world, spec=replace(world.spec, retention=Retention(ledger_days=400)))
     [table] = keeping.stage(predictions(2))
     written = (datetime.now(UTC) - timedelta(days=days)).isoformat()
@@ -61,7 +60,9 @@ def test_staging_that_is_older_than_the_ledger_remembers_is_not_merged(
         if is_known:
             keeping.consolidate(dry_run=dry_run)
             continue
-        with pytest.raises(StagedDataError, match="the ledger keeps 400 days, so it may have been merged; nothing"):
+        with pytest.raises(
+            StagedDataError, match="the ledger keeps only 400 days, so it may have been merged before; nothing"
+        ):
             keeping.consolidate(dry_run=dry_run)
     assert len(world.table()) == 2 * is_known
 

@@ -1,4 +1,4 @@
-"""After a conflict the next attempt waits as long as attempts take."""
+"""After a conflict, the wait for the next attempt depends on the duration of attempts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from lib.consolidation.retry import until_no_conflict
 from tests.consolidation.rivals import consolidated_at_once
 
 
-def test_many_dates_at_once_are_all_done_and_get_in_each_others_way_little() -> None:
-    """A month at once; waits of at most two seconds take 500 transactions, or 1,000 if the loser notices early."""
+def test_many_dates_at_once_all_finish_with_few_conflicts() -> None:
+    """A month at once; waits of at most two seconds need 500 transactions, or 1,000 if the loser is cancelled early."""
     played = [consolidated_at_once(31, seed=seed) for seed in range(20)]
     assert [one.gave_up for one in played] == [0] * len(played)
     assert mean(one.transactions for one in played) <= 220
@@ -21,7 +21,7 @@ def test_many_dates_at_once_are_all_done_and_get_in_each_others_way_little() -> 
 
 
 def test_patience_ends_with_a_last_attempt() -> None:
-    """No attempt begins after it, and none is left out before."""
+    """No attempt begins after that time, and none is omitted before."""
     alone = consolidated_at_once(1, seed=0)
     assert (alone.transactions, alone.gave_up, alone.seconds) == (1, 0, 10.0)
     impatient = consolidated_at_once(31, seed=0, patience_seconds=60.0)
@@ -29,7 +29,7 @@ def test_patience_ends_with_a_last_attempt() -> None:
     assert impatient.gave_up > 0
 
 
-def test_only_what_a_rival_did_is_tried_again() -> None:
+def test_only_conflicts_are_retried() -> None:
     attempts = []
 
     def attempt() -> None:

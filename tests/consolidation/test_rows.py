@@ -1,4 +1,4 @@
-"""A column is read at once as its values are one by one, however often they repeat."""
+"""Reading a column at once gives the same as reading its values one by one, however often they repeat."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TYPES = (
 )
 MIDNIGHT = datetime(2026, 1, 17, tzinfo=UTC)
 TEXTS = ("", " ", "1", "1.0", "-0.0", "true", "nan", "2026-01-17", "2026-01-17T00:00:00+05:00", "x\0y", '{"a": 1}')
-# Equal to each other, and not read alike; and what is no value at all.
+# Values that are equal but convert differently, and missing values.
 VALUES: tuple[Any, ...] = (
     *(1, 1.0, True, Decimal(1), 0.0, -0.0, 2**63, float("nan"), float("inf"), None, pandas.NA, pandas.NaT, b"x"),
     *(MIDNIGHT, MIDNIGHT.astimezone(timezone(timedelta(hours=-5))), MIDNIGHT.replace(tzinfo=None), date(2026, 1, 17)),
@@ -59,7 +59,7 @@ NESTED_VALUES: dict[str, Any] = {
 
 
 def check_every_type_is_staged_and_merged(world: World) -> None:
-    """Values of all types that can be staged, inserted, updated, and absent."""
+    """Values of all types that can be staged are inserted, updated or missing."""
     world.warehouse.drop([world.spec.table])
     world.warehouse.create_table(world.spec.table, [*MAIN_TABLE, *NESTED])
     world.stage([prediction(**NESTED_VALUES), prediction(player_lookup="without", **dict.fromkeys(NESTED_VALUES))])
@@ -87,8 +87,8 @@ def test_every_type_is_staged_and_merged(world: World) -> None:
 
 
 @pytest.mark.parametrize("value", [[None], ["a", ""], [["a"]], {"a": 1}, "a", '{"a": 1}', 1, b"a"])
-def test_what_is_not_an_array_of_values_is_refused(value: Any) -> None:
-    """A warehouse keeps no NULL in an array, and nothing is guessed."""
+def test_an_invalid_array_is_refused(value: Any) -> None:
+    """Warehouses do not store NULL in an array, and no value is guessed."""
     rows = by_columns([{"names": ["fine"]}, {"names": value}], ["names"])
     with pytest.raises(StagedDataError, match=r"row 2, column names: .* is not a ARRAY<STRING>"):
         convert(rows, [Column("names", "ARRAY<STRING>")], source="rows")
@@ -100,11 +100,11 @@ def test_what_is_not_an_array_of_values_is_refused(value: Any) -> None:
 def test_a_column_that_cannot_be_staged_is_one_clear_line(type_: str) -> None:
     with pytest.raises(StagedDataError) as refused:
         convert(by_columns([{"c": None}], ["c"]), [Column("c", type_)], source="rows")
-    assert str(refused.value) == f"rows: column c is a {type_}, which cannot be staged; leave the column out"
+    assert str(refused.value) == f"rows: column c is a {type_}, which cannot be staged; omit the column"
 
 
 def read(series: pandas.Series[Any], type_: str) -> list[str]:
-    """What became of each row up to the first that is refused."""
+    """Return the converted value of each row up to the first that is refused."""
     try:
         table: pyarrow.Table = convert(
             of_frame(series.to_frame("c"), source="rows"), [Column("c", type_)], source="rows"
@@ -116,7 +116,7 @@ def read(series: pandas.Series[Any], type_: str) -> list[str]:
 
 @pytest.mark.parametrize("type_", TYPES)
 @given(series=COLUMNS)
-def test_values_are_read_as_if_each_were_alone(type_: str, series: pandas.Series[Any]) -> None:
+def test_values_are_read_independently(type_: str, series: pandas.Series[Any]) -> None:
     alone = [read(series[row : row + 1], type_)[0] for row in range(len(series))]
     refused = [found.replace("row 1,", f"row {row},") for row, found in enumerate(alone, start=1) if "row 1," in found]
     assert read(series, type_) == (refused[:1] or alone)

@@ -1,4 +1,4 @@
-"""Whose a staging table is, where nothing but its name tells."""
+"""The batch of a staging table, if only its name shows it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def real_name(batch_id: str, worker: str) -> str:
 
 
 @given(batch_ids, st.lists(batch_ids, max_size=3), workers, st.sampled_from(["w1", "prediction-worker", "a_b"]))
-def test_a_table_is_of_the_batch_that_it_was_named_for_and_of_no_other(
+def test_a_table_belongs_only_to_the_batch_in_its_name(
     batch_id: str, others: list[str], worker: str, our_worker: str
 ) -> None:
-    """Whichever ids start with it, and whether Cloud Run named the worker or our own writer."""
+    """Even if other ids start with it, and whether Cloud Run or our own writer named the worker."""
     spec = PREDICTIONS
     for name in (real_name(batch_id, worker), staging_table_name(spec.table, batch_id, our_worker).table):
         assert spec.staging.readings(name) == (spelled_in_names(batch_id),)
@@ -53,22 +53,22 @@ def test_a_table_is_of_the_batch_that_it_was_named_for_and_of_no_other(
         ("predictions", ()),
     ],
 )
-def test_what_a_name_says_of_its_batch(name: str, batches: tuple[str, ...]) -> None:
+def test_the_batch_is_read_from_a_name(name: str, batches: tuple[str, ...]) -> None:
     assert PREDICTIONS.staging.batches(name, {}) == batches
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"name": "_staging_{batch}"}, r"must hold {batch} and {worker}, each once"),
+        ({"name": "_staging_{batch}"}, r"must contain {batch} and {worker}, each once"),
         ({"name": "_staging_{batch}_{batch}_{worker}"}, r"each once"),
-        ({"name": "{batch}_{worker}"}, r"must begin with letters or underscores of its own"),
+        ({"name": "{batch}_{worker}"}, r"must start with fixed letters or underscores"),
         ({"name": "s-{batch}_{worker}"}, r"only letters, digits and underscores"),
         ({"name": "`; DROP TABLE x; --{batch}_{worker}"}, r"only letters"),
         ({"name": "_staging_{batch}{worker}"}, r"something between"),
         ({"workers": ()}, r"at least one"),
         ({"workers": ("(",)}, r"not a regular expression"),
-        ({"workers": (".*",)}, r"fit a table without a worker"),
+        ({"workers": (".*",)}, r"match an empty worker name"),
     ],
 )
 def test_a_pattern_that_cannot_work_is_refused_in_a_line(wrong: dict[str, object], said: str) -> None:
@@ -76,13 +76,15 @@ def test_a_pattern_that_cannot_work_is_refused_in_a_line(wrong: dict[str, object
         StagingNames(**wrong)  # type: ignore[arg-type]
 
 
-def test_a_pattern_that_the_table_itself_fits_is_refused() -> None:
-    with pytest.raises(UserError, match=r"'player_{batch}_{worker}' starts as the table nba_predictions\.player_prop"):
+def test_a_pattern_that_matches_the_main_table_is_refused() -> None:
+    with pytest.raises(
+        UserError, match=r"'player_{batch}_{worker}' must not start like the name of table nba_predictions\.player_prop"
+    ):
         replace(PREDICTIONS, staging=StagingNames("player_{batch}_{worker}"))
 
 
 def foreign(world: World, name: str, player: str) -> None:
-    """A table as a service of theirs writes it: nothing is recorded of it."""
+    """A table as written by the services, without a note."""
     [ours] = world.stage([prediction(player_lookup=player)], "scratch")
     world.warehouse.copy_structure(ours, world.spec.table.sibling(name))
     with world.warehouse.connection() as connection:
@@ -90,15 +92,17 @@ def foreign(world: World, name: str, player: str) -> None:
     world.warehouse.drop([ours])
 
 
-def test_of_two_known_batches_an_unclear_table_is_given_to_neither(world: World) -> None:
-    """The service is not the one that the settings name, and one batch's id starts the other's."""
+def test_a_table_that_fits_two_known_batches_belongs_to_neither(world: World) -> None:
+    """The service differs from the one in the settings, and one batch's id starts the other's."""
     for batch_id in ("b", "b-another"):
         world.stage([prediction(player_lookup=batch_id)], batch_id)
         world.consolidate(batch_id)
     unclear = "_staging_b_another_service_00001_abc_00000000"
     foreign(world, unclear, "late")
     for batch_id in ("b", "b-another"):
-        with pytest.raises(UnmarkedStaging, match=rf"^[^\n]*{unclear} may be of batch {batch_id} or of b[^\n]*$"):
+        with pytest.raises(
+            UnmarkedStaging, match=rf"^[^\n]*{unclear}, by its name, may belong to batch {batch_id} or to b[^\n]*$"
+        ):
             world.consolidate(batch_id)
     [waiting] = staging_backlog(world.warehouse, world.spec)
     assert (waiting.name, waiting.batch_id, waiting.rows) == ("b or b-another", "", 1)

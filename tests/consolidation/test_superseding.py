@@ -1,4 +1,4 @@
-"""A line that moves: the new row takes the old one's place, the old one stays as it was, and it is on record."""
+"""A line that moves: the new row supersedes the old one, which stays unchanged and is recorded."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def batch(world: World, number: int, *rows: dict[str, Any], **options: Any) -> A
 
 
 def test_a_line_that_moves_and_comes_back(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """Also a batch whose rows are older than what is there: what is staged is newer, as where a key is updated."""
+    """Also with a batch of older rows: staged rows count as newer, as in updates of a key."""
     batch(world, 1, line(24.5, "first"))
     with caplog.at_level(logging.INFO):
         moved = batch(world, 2, line(25.0, "second", updated_at=later(-400)))
@@ -61,7 +61,7 @@ def test_a_line_that_moves_and_comes_back(world: World, caplog: pytest.LogCaptur
         "second": back.run_id,
     }
     assert (recorded["first"]["current_points_line"], recorded["first"]["game_date"]) == (24.5, DAY)
-    with pytest.raises(UserError, match="a consolidation is not undone; stage the rows"):
+    with pytest.raises(UserError, match="a consolidation cannot be undone; stage the rows"):
         plan_undo(world.warehouse, world.spec, DAY, world.spec.superseded.table)
 
 
@@ -80,8 +80,8 @@ def test_of_several_lines_in_one_batch_the_newest_stays(world: World) -> None:
     ]
 
 
-def test_old_damage_fails_no_innocent_batch(world: World) -> None:
-    """Two active lines of one player, a duplicate among them: mended where staged, left alone elsewhere."""
+def test_old_damage_does_not_fail_other_batches(world: World) -> None:
+    """Two active lines of one player, one duplicated, are repaired if staged and otherwise left unchanged."""
     damaged = [line(24.5), line(24.5, "again"), line(25.0), line(None)]
     others = [{**row, "player_lookup": "other"} for row in damaged]
     world.insert([*damaged, *others])
@@ -93,17 +93,19 @@ def test_old_damage_fails_no_innocent_batch(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "message"),
     [
         ("UPDATE {} SET is_active = TRUE WHERE prediction_id = 'at 24.5'", "two active"),
         ("UPDATE {} SET is_active = FALSE WHERE TRUE", "none active"),
     ],
 )
-def test_a_group_without_exactly_one_active_row_is_refused(world: World, harm: str, told: str) -> None:
+def test_a_group_without_exactly_one_active_row_is_refused(world: World, harm: str, message: str) -> None:
     batch(world, 1, line(24.5))
     before = world.table()
     world.warehouse.after_merge = (Execute("harm", harm.format(world.spec.table.sql)),)
-    with pytest.raises(ValidationFailed, match=rf"the check after the MERGE failed \({told}\); all was rolled back"):
+    with pytest.raises(
+        ValidationFailed, match=rf"the check after the MERGE failed \({message}\); everything was rolled back"
+    ):
         batch(world, 2, line(25.0))
     assert world.table() == before
     assert world.table(world.spec.superseded) == []
@@ -111,7 +113,7 @@ def test_a_group_without_exactly_one_active_row_is_refused(world: World, harm: s
 
 
 def test_the_merge_stamps_whatever_is_staged(tmp_path: Path) -> None:
-    """And what is staged in a stamped column says nothing of which row is newer."""
+    """A staged value in a stamped column also does not decide which row is newer."""
     world, began = World(tmp_path, STAMPED), datetime.now(UTC)
     world.insert([line(24.5), line(20.0, player_lookup="updated"), line(20.0, player_lookup="untouched")])
     staged = [
@@ -132,13 +134,13 @@ def test_the_merge_stamps_whatever_is_staged(tmp_path: Path) -> None:
 
 
 def test_a_table_that_begins_to_supersede_keeps_its_ledger(tmp_path: Path) -> None:
-    """From a ledger without the new column, which is read and then written; and only by a change of the spec."""
+    """A ledger without the new column is read and then written, but only after a change of the spec."""
     before = World(tmp_path)
     batch(before, 1, line(24.5), line(25.0))
     world = World(tmp_path, LINES_MOVE)
     assert [column.name for column in world.warehouse.columns(world.spec.ledger)] == [c.name for c in LEDGER_COLUMNS]
     assert [run.superseded_rows for run in ledger_runs(world.warehouse, world.spec)] == [0]
-    with pytest.raises(SpecChanged, match=r"and not with \[.* supersedes=game_id,player_lookup,system_id\]"):
+    with pytest.raises(SpecChanged, match=r", not with \[.* supersedes=game_id,player_lookup,system_id\]"):
         batch(world, 2, line(26.0))
     world.warehouse.create_table(world.spec.actions, ACTION_COLUMNS)
     words = dict.fromkeys(("action", "target", "environment", "actor", "reason", "digest", "before", "undo"), "{}")
@@ -163,20 +165,20 @@ def test_a_repair_and_its_undo_leave_one_active_row(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
-        ({"supersedes": LINES_MOVE.key_columns}, "name some of key_columns, and not all of them"),
-        ({"supersedes": ("game_id",), "active_column": ""}, "it needs an active_column"),
-        ({"stamped": ("current_points_line",)}, "stamped: current_points_line says more than when the row was written"),
+        ({"supersedes": LINES_MOVE.key_columns}, "name some of key_columns but not all"),
+        ({"supersedes": ("game_id",), "active_column": ""}, "set active_column"),
+        ({"stamped": ("current_points_line",)}, "stamped: current_points_line must not be set to the MERGE's time"),
     ],
 )
-def test_settings_that_make_no_sense(settings: dict[str, Any], told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_contradictory_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         replace(PREDICTIONS, **settings)
 
 
 def test_rivals_leave_one_active_row(world: World) -> None:
-    """At the worst moment: the other batch, with another line, between what was looked at and the commit."""
+    """At the worst moment: another batch with another line comes between the read and the commit."""
     batch(world, 1, line(24.5))
     world.stage([line(25.0)], "batch_2")
     world.stage([line(26.0)], "batch_3")

@@ -1,4 +1,4 @@
-"""Two transactions that are made to overlap: whether they did is known, and an error is told from a result."""
+"""Trials of two overlapping transactions: overlap is verified, and errors are distinguished from results."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def insert(spec: TableSpec) -> Work:
     return lambda racer, _: racer.race([row], {})
 
 
-def test_transactions_that_never_overlap_teach_nothing(tmp_path: Path) -> None:
+def test_transactions_that_never_overlap_give_no_result(tmp_path: Path) -> None:
     busy = arena(tmp_path, BusyWarehouse)
-    with pytest.raises(WarehouseUnavailable, match="3 times the second began after the first had ended"):
+    with pytest.raises(WarehouseUnavailable, match="did not overlap in 3 attempts"):
         busy.race(insert)
 
 
-def test_a_side_that_cannot_begin_is_the_reason_and_not_the_one_that_waits_for_it(tmp_path: Path) -> None:
+def test_the_error_of_the_side_that_cannot_begin_is_raised(tmp_path: Path) -> None:
     def prepare(spec: TableSpec) -> Work:
         def work(racer: Racer, side: int) -> None:
             if side:
@@ -54,7 +54,7 @@ def test_a_side_that_cannot_begin_is_the_reason_and_not_the_one_that_waits_for_i
         arena(tmp_path).race(prepare)
 
 
-def test_what_ends_the_transaction_is_the_result_and_what_ends_the_work_is_raised(tmp_path: Path) -> None:
+def test_the_transactions_error_is_the_result_and_other_errors_are_raised(tmp_path: Path) -> None:
     refused = Require("never", "FALSE")
     race = arena(tmp_path).race(lambda _: lambda racer, side: racer.race([refused] if side else [], {}))
     errors = [each.error for each in race.ended]

@@ -32,7 +32,7 @@ def steal(world: World) -> None:
 
 
 def test_a_holder_that_wakes_up_after_a_forced_release_is_refused(world: World) -> None:
-    """The release moved the fence, so the old holder writes nothing though nobody came after it."""
+    """The release moved the fence, so the old holder writes nothing even without a successor."""
     world.stage(predictions(3))
     world.warehouse.before_merge = lambda: steal(world)
     with pytest.raises(StaleToken, match="the lock of batch batch_1 was lost, and nothing was written"):
@@ -44,7 +44,7 @@ def test_a_holder_that_wakes_up_after_a_forced_release_is_refused(world: World) 
 
 
 def test_a_successor_makes_the_old_holder_stale(world: World) -> None:
-    """Lease stolen and another batch consolidated meanwhile: its newer rows stay."""
+    """The lease is stolen and another batch consolidated meanwhile: its newer rows stay."""
     world.stage([prediction(recommendation="OLD")])
     world.stage([prediction(recommendation="NEW")], "batch_2")
 
@@ -59,7 +59,7 @@ def test_a_successor_makes_the_old_holder_stale(world: World) -> None:
     assert len(world.staged()) == 1
 
 
-def test_a_lease_lost_after_the_commit_is_told_and_the_batch_is_done(world: World) -> None:
+def test_a_lease_lost_after_the_commit_is_raised_and_the_batch_is_done(world: World) -> None:
     world.stage(predictions(3))
     world.warehouse.after_commit = lambda: steal(world)
     with pytest.raises(LeaseLost):
@@ -78,7 +78,7 @@ def test_a_held_lock_is_an_error_and_without_the_lock_the_fence_is_enough(world:
         assert world.consolidate(use_lock=False).inserted == 3
 
 
-def test_the_file_is_free_for_others_while_the_lock_is_waited_for(world: World) -> None:
+def test_the_file_is_free_for_others_during_the_wait_for_the_lock(world: World) -> None:
     opened = []
 
     class HeldOnce(SqliteLockStore):
@@ -115,8 +115,8 @@ def test_late_staging_tables_are_left_for_the_next_call(world: World) -> None:
     assert len(world.table()) == 4
 
 
-def test_batches_whose_ids_start_alike_are_told_apart(world: World) -> None:
-    """Also when some other writer has recorded no batch with its table."""
+def test_batches_with_a_common_prefix_are_distinguished(world: World) -> None:
+    """Also if another writer has not recorded the batch of its table."""
     world.stage(predictions(1, recommendation="ours"), "batch_1")
     world.stage(predictions(1, recommendation="theirs"), "batch_1_late")
     ours, theirs = (world.spec.table.sibling(f"_staging_batch_1_{name}") for name in ("worker7", "late_worker7"))
@@ -132,7 +132,7 @@ def test_batches_whose_ids_start_alike_are_told_apart(world: World) -> None:
 
 
 def test_merged_tables_that_were_not_dropped_are_dropped_and_never_merged_again(world: World) -> None:
-    """The cleanup failed, a newer batch came: the old rows must not come back over it."""
+    """After a failed cleanup and a newer batch, the old rows must not overwrite the newer ones."""
     world.stage([prediction(recommendation="OLD")])
 
     class Undroppable(HookedWarehouse):
@@ -164,7 +164,7 @@ def test_leftovers_are_dropped_with_the_next_merge_of_the_batch(world: World) ->
 
 @pytest.mark.parametrize("fault", ["staged_key_missing", "new_duplicates"])
 def test_a_failed_check_rolls_everything_back_and_keeps_staging(world: World, fault: str) -> None:
-    """Rows that are gone after the MERGE, and rows that are there twice, are both caught before the commit."""
+    """Missing rows and duplicate rows after the MERGE are both detected before the commit."""
     world.insert([prediction()])
     before = world.table()
     world.stage(predictions(3))
@@ -174,8 +174,10 @@ def test_a_failed_check_rolls_everything_back_and_keeps_staging(world: World, fa
         "new_duplicates": Execute("twice", f"INSERT INTO {main} SELECT * FROM {main}"),
     }
     world.warehouse.after_merge = (after_merge[fault],)
-    told = fault.replace("_", "[_ ]")
-    with pytest.raises(ValidationFailed, match=rf"\({told}\); all was rolled back and the staging tables .* are kept"):
+    message = fault.replace("_", "[_ ]")
+    with pytest.raises(
+        ValidationFailed, match=rf"\({message}\); everything was rolled back and the staging tables .* are kept"
+    ):
         world.consolidate()
     assert world.table() == before
     assert len(world.staged()) == 1
@@ -183,7 +185,7 @@ def test_a_failed_check_rolls_everything_back_and_keeps_staging(world: World, fa
     assert world.again().consolidate().inserted == 3
 
 
-def test_old_duplicates_are_told_and_do_not_block(world: World) -> None:
+def test_old_duplicates_are_reported_and_do_not_block(world: World) -> None:
     world.insert([prediction(prediction_id="a"), prediction(prediction_id="b")])
     world.stage([prediction(), prediction(player_lookup="new")])
     result = world.consolidate()
@@ -191,7 +193,7 @@ def test_old_duplicates_are_told_and_do_not_block(world: World) -> None:
     assert (result.duplicates_before, result.duplicates_after) == (1, 1)
 
 
-def test_rivals_that_never_stop_winning_are_an_error_of_their_own(world: World) -> None:
+def test_rivals_that_keep_winning_raise_their_own_error(world: World) -> None:
     world.stage(predictions(1))
     world.stage(predictions(1), "rival")
     fence = f"UPDATE {quoted(world.spec.fences)} SET token = token + 1"
@@ -208,7 +210,7 @@ def test_rivals_that_never_stop_winning_are_an_error_of_their_own(world: World) 
 
 
 def test_nothing_to_consolidate_is_an_error(world: World) -> None:
-    """Unlike a batch that is done, and a batch of another date is named as such."""
+    """Unlike for a consolidated batch; and a batch of another date is named as such."""
     with pytest.raises(NothingToConsolidate, match="no staging tables and was never consolidated"):
         world.consolidate("never_staged")
     world.stage(predictions(1))
@@ -217,7 +219,7 @@ def test_nothing_to_consolidate_is_an_error(world: World) -> None:
         world.consolidate(game_date="2026-01-18")
 
 
-def test_a_token_only_grows(world: World) -> None:
+def test_tokens_only_increase(world: World) -> None:
     """With the lock and without it, in any order."""
     tokens = []
     for number, use_lock in enumerate([False, True, False, True]):
@@ -226,8 +228,8 @@ def test_a_token_only_grows(world: World) -> None:
     assert tokens == sorted(set(tokens))
 
 
-def test_a_table_made_again_under_a_merged_name_is_merged_too(world: World) -> None:
-    """Other writers name a table after batch and worker: a worker that is asked again must not lose its rows."""
+def test_a_table_recreated_under_a_merged_name_is_merged_too(world: World) -> None:
+    """Other writers name a table after batch and worker: a worker that is called again must not lose its rows."""
     again = world.spec.table.sibling("_staging_batch_1_w7")
     columns = world.warehouse.columns(world.spec.table)
 
@@ -243,13 +245,13 @@ def test_a_table_made_again_under_a_merged_name_is_merged_too(world: World) -> N
     assert world.consolidate().inserted == 1
     assert {row["player_lookup"] for row in world.table()} == {"lebronjames", "late"}
     assert world.staged() == []
-    # A run id shared by both would make a warehouse that knows jobs take the second for the first, done already.
+    # With the same run id, a warehouse with jobs would treat the second run as the first, already done one.
     assert len({run.run_id for run in ledger_runs(world.warehouse, world.spec)}) == 2
 
 
 @pytest.mark.parametrize("moment", ["before the drop", "before the next call"])
 def test_rows_that_another_writer_adds_to_a_merged_table_are_not_dropped(world: World, moment: str) -> None:
-    """Nothing records when they came; the table only has more rows than its writer said."""
+    """Their time is not recorded; the table only has more rows than before."""
     [table] = world.stage(predictions(1))
 
     def add() -> None:
@@ -272,10 +274,8 @@ def test_rows_that_another_writer_adds_to_a_merged_table_are_not_dropped(world: 
 
 
 @pytest.mark.parametrize("moment", ["before the drop", "before the next call"])
-def test_a_table_without_a_note_that_is_written_anew_with_as_many_rows_is_not_dropped(
-    world: World, moment: str
-) -> None:
-    """Another writer's: nothing but its rows tells that it is not the one that was merged."""
+def test_a_rewritten_table_without_a_note_and_with_as_many_rows_is_not_dropped(world: World, moment: str) -> None:
+    """Only the rows of another writer's table show that it is not the merged one."""
     table = world.spec.table.sibling("_staging_batch_1_common")
 
     def write(player: str) -> None:
@@ -301,8 +301,8 @@ def test_a_table_without_a_note_that_is_written_anew_with_as_many_rows_is_not_dr
     assert {row["player_lookup"] for row in world.table()} == {"early", "late"}
 
 
-def test_a_table_of_which_nobody_knows_its_age_is_merged_and_dropped(world: World) -> None:
-    """Made by another writer, who leaves no note; its name was merged before."""
+def test_a_table_of_unknown_age_is_merged_and_dropped(world: World) -> None:
+    """Another writer created the table without a note, under a name that was merged before."""
     table = world.spec.table.sibling("_staging_batch_1_w7")
     for number in range(2):
         world.warehouse.copy_structure(world.spec.table, table)
@@ -317,7 +317,7 @@ def test_a_table_of_which_nobody_knows_its_age_is_merged_and_dropped(world: Worl
         assert [row["player_lookup"] for row in world.table()] == [f"player{number}"]
 
 
-def test_a_transaction_without_end_is_cancelled_and_the_lock_is_free_again(world: World) -> None:
+def test_a_hanging_transaction_is_cancelled_and_the_lock_released(world: World) -> None:
     tables = world.stage(predictions(1))
     endless = "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS a, UNNEST(GENERATE_ARRAY(1, 1000000)) AS b"
     world.warehouse.after_merge = (Execute("endless", f"{endless} WHERE a + b = 0"),)

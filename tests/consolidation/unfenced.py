@@ -1,4 +1,4 @@
-"""The consolidation's steps with the fence looked at and not moved, to see what moving it is good for."""
+"""The consolidation's steps with a fence that is read but not moved, to show why it must be moved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOVE = re.compile(
 
 
 def unmoved(steps: Sequence[Step]) -> list[Step]:
-    """What would stand in the fence's row stands in a temporary table of the transaction's own."""
+    """Store the fence row's content in a temporary table of the transaction instead."""
     fence, *others = steps
     move = _MOVE.fullmatch(fence.sql)
     if move is None:

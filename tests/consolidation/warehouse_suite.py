@@ -1,7 +1,7 @@
-"""What every adapter of the `Warehouse` port keeps to.
+"""The conformance suite of the `Warehouse` port, for every adapter.
 
-A test file of an adapter subclasses `WarehouseSuite` and says how to connect. Two
-connections stand for two processes. Nothing here knows which adapter it is.
+An adapter's test file subclasses `WarehouseSuite` and implements the connection. Two
+connections represent two processes. The suite does not depend on the adapter.
 """
 
 from __future__ import annotations
@@ -112,13 +112,13 @@ WITHOUT_DATASET: dict[str, Callable[[Warehouse, TableName], object]] = {
 
 
 class Overtaken(Protocol):
-    """Runs the steps in one transaction, and the rival once all but the last of them were taken."""
+    """Run the steps in one transaction, and the rival before the last step."""
 
     def __call__(self, warehouse: Warehouse, steps: Sequence[Step], rival: Callable[[], object]) -> None: ...
 
 
 def _guarded_by(condition: str) -> Execute:
-    """A column that is written, and refuses."""
+    """Return a written column that refuses."""
     return Execute("guard", f"INSERT INTO {{table}} (whole) SELECT {guarded('1', {'never': condition})}")
 
 
@@ -142,7 +142,7 @@ class WarehouseSuite(abc.ABC):
 
     @pytest.fixture
     def overtaken(self) -> Overtaken:
-        """Of an adapter that runs the steps one by one; one that joins them overrides it."""
+        """For an adapter that runs the steps one by one; an adapter that joins them overrides this."""
 
         def transact(warehouse: Warehouse, steps: Sequence[Step], rival: Callable[[], object]) -> None:
             def one_by_one() -> Iterator[Step]:
@@ -160,7 +160,7 @@ class WarehouseSuite(abc.ABC):
     def insert(self, table: TableName, name: str) -> Execute:
         return Execute(f"insert {name}", f"INSERT INTO {table.sql} (name, whole) VALUES ('{name}', 0)")
 
-    def test_a_table_has_the_columns_it_was_made_with(self, warehouse: Warehouse, table: TableName) -> None:
+    def test_a_table_has_the_columns_it_was_created_with(self, warehouse: Warehouse, table: TableName) -> None:
         assert warehouse.columns(table) == COLUMNS
         warehouse.transact([self.insert(table, "kept")], {})
         warehouse.create_table(table, [Column("other", "STRING")])
@@ -171,7 +171,7 @@ class WarehouseSuite(abc.ABC):
             warehouse.copy_structure(table, copy, expires_at=expires_at)
             assert (warehouse.columns(copy), self.names(warehouse, copy)) == (COLUMNS, [])
 
-    def test_a_table_in_partitions_is_as_any_other(self, warehouse: Warehouse, table: TableName) -> None:
+    def test_a_partitioned_table_behaves_like_any_other(self, warehouse: Warehouse, table: TableName) -> None:
         parts = table.sibling(f"{table.table}_parts")
         for keep_days in (None, 40):
             warehouse.create_table(parts, COLUMNS, partitions=Partitions("moment", keep_days))
@@ -192,8 +192,8 @@ class WarehouseSuite(abc.ABC):
         assert list(warehouse.query(f"SELECT names FROM {arrays.sql}")[0]["names"]) == [ROW["name"], "b"]
         assert warehouse.columns(arrays) == (Column("names", "ARRAY<STRING>"),)
 
-    def test_what_is_loaded_comes_back_as_it_was(self, warehouse: Warehouse, table: TableName) -> None:
-        """Every type, NULLs, only the columns that there are, and the note."""
+    def test_loaded_rows_are_read_back_unchanged(self, warehouse: Warehouse, table: TableName) -> None:
+        """Every type, NULLs, only the existing columns, and the note."""
         first, second = (table.sibling(f"_staging_b_{name}{table.table}") for name in "ab")
         before = datetime.now(UTC)
         some = arrow(ROW).select(["name", "day"])
@@ -215,8 +215,8 @@ class WarehouseSuite(abc.ABC):
             assert found.changed_at is not None
             assert before - timedelta(milliseconds=1) <= found.changed_at <= found.listed_at
 
-    def test_arrays_json_and_long_numbers_are_loaded_as_they_are(self, warehouse: Warehouse, table: TableName) -> None:
-        """A NULL array is stored as an empty one, wherever it comes back; an array with a NULL in it is refused."""
+    def test_arrays_json_and_long_numbers_are_loaded_unchanged(self, warehouse: Warehouse, table: TableName) -> None:
+        """A NULL array is stored as an empty one; an array that contains NULL is refused."""
         staged, refused, beside = (table.sibling(f"_staging_n_{name}{table.table}") for name in "abc")
         rows = pyarrow.Table.from_pylist([FULL, EMPTY], schema=_NESTED_ARROW)
         warehouse.load({staged: rows}, NESTED, note="n")
@@ -235,10 +235,10 @@ class WarehouseSuite(abc.ABC):
             warehouse.load({beside: rows, refused: with_null}, NESTED, note="n")
         assert set(warehouse.columns_of([staged, refused, beside])) == {staged}
 
-    def test_a_staging_table_that_was_written_again_is_told_from_what_it_was(
+    def test_a_rewritten_staging_table_is_distinguished_from_the_old_one(
         self, warehouse: Warehouse, table: TableName
     ) -> None:
-        """Refilled in place, or made anew under its name: its rows may be other ones."""
+        """After a refill or a new table under the same name, its rows may differ."""
         staged, untouched = (table.sibling(f"_staging_d_{name}{table.table}") for name in "ab")
 
         def listed() -> dict[TableName, StagingTable]:
@@ -261,8 +261,10 @@ class WarehouseSuite(abc.ABC):
         assert listed()[untouched].version == before[untouched].version
 
     @pytest.mark.parametrize("there", [[], ["old"]], ids=["empty", "filled"])
-    def test_a_load_is_whole_or_not_at_all(self, warehouse: Warehouse, table: TableName, there: list[str]) -> None:
-        """A table that is in the way stays as it is, and those beside it are not made."""
+    def test_a_load_is_complete_or_has_no_effect(
+        self, warehouse: Warehouse, table: TableName, there: list[str]
+    ) -> None:
+        """If one table exists already, it stays unchanged and the others are not created."""
         warehouse.transact([self.insert(table, name) for name in there], {})
         one, other = (table.sibling(f"_staging_c_{name}{table.table}") for name in "ab")
         with pytest.raises(WarehouseUnavailable):
@@ -271,7 +273,7 @@ class WarehouseSuite(abc.ABC):
         assert self.names(warehouse, table) == there
 
     def test_a_prefix_is_taken_literally(self, warehouse: Warehouse, table: TableName) -> None:
-        """`_` stands for itself."""
+        """`_` is a literal character."""
         tables = [table.sibling(f"{name}_{table.table}") for name in ("a_b", "axb", "a_bc")]
         warehouse.load({name: named("x") for name in tables}, COLUMNS, note="b")
         assert [found.name for found in warehouse.staging_tables("suite", "a_b_")] == [tables[0]]
@@ -290,7 +292,7 @@ class WarehouseSuite(abc.ABC):
         assert warehouse.query(f"SELECT * FROM {table.sql} WHERE name = @name AND day = @day", ROW) == [ROW]
 
     @pytest.mark.parametrize("name", ["gone", "conflict", "Transaction_conflict"])
-    def test_tables_that_are_not_there(self, warehouse: Warehouse, table: TableName, name: str) -> None:
+    def test_missing_tables(self, warehouse: Warehouse, table: TableName, name: str) -> None:
         gone = table.sibling(name)
         with pytest.raises(TableNotFound, match=name):
             warehouse.columns(gone)
@@ -303,7 +305,7 @@ class WarehouseSuite(abc.ABC):
         assert warehouse.columns_of([table]) == {}
 
     @pytest.mark.parametrize("ask", WITHOUT_DATASET.values(), ids=WITHOUT_DATASET)
-    def test_a_dataset_that_is_not_there_is_not_an_empty_one(
+    def test_a_missing_dataset_is_not_an_empty_one(
         self, warehouse: Warehouse, table: TableName, ask: Callable[[Warehouse, TableName], object]
     ) -> None:
         with pytest.raises(DatasetNotFound, match="elsewhere"):
@@ -311,7 +313,7 @@ class WarehouseSuite(abc.ABC):
         warehouse.drop([ELSEWHERE])
 
     def test_only_a_missing_table_is_a_missing_table(self, warehouse: Warehouse, table: TableName) -> None:
-        """No ledger and no fence are ordinary; a fault that is taken for their absence hides itself."""
+        """A missing ledger or fence is normal; an error mistaken for that would go unnoticed."""
         with pytest.raises(WarehouseUnavailable, match="unheard_of"):
             warehouse.query(f"SELECT unheard_of(name) AS name FROM {table.sql}")
         with pytest.raises(WarehouseUnavailable, match=r"(?i)already exists"):
@@ -331,10 +333,10 @@ class WarehouseSuite(abc.ABC):
             (_guarded_by("CAST(NULL AS BOOL)"), RequirementFailed),
         ],
     )
-    def test_a_transaction_is_whole_or_not_at_all(
+    def test_a_transaction_is_complete_or_has_no_effect(
         self, warehouse: Warehouse, table: TableName, last: Step, error: type[Exception]
     ) -> None:
-        """Its steps see what those before them did; a false condition and a fault undo all."""
+        """Each step sees the effects of earlier ones; a false condition or an error undoes everything."""
         if isinstance(last, Execute):
             last = replace(last, sql=last.sql.replace("{table}", table.sql))
         steps = [
@@ -352,8 +354,8 @@ class WarehouseSuite(abc.ABC):
         assert self.names(warehouse, table) == ["first", "first"]
         assert {"insert first", "keep", "twice"} == set(outcome.elapsed_ms)
 
-    def test_a_statement_alone_is_whole_or_not_at_all(self, warehouse: Warehouse, table: TableName) -> None:
-        """Also where it is no transaction to the warehouse, but a statement that may wait for others."""
+    def test_a_single_statement_is_complete_or_has_no_effect(self, warehouse: Warehouse, table: TableName) -> None:
+        """Also if the warehouse does not treat it as a transaction, but as a statement that may wait."""
         outcome = warehouse.transact([self.insert(table, "one")], {}, job_id="alone")
         assert set(outcome.elapsed_ms) == {"insert one"}
         touch = f"UPDATE {table.sql} SET whole = 1 WHERE name = @name"
@@ -370,7 +372,7 @@ class WarehouseSuite(abc.ABC):
         assert warehouse.query(f"SELECT name, whole FROM {table.sql}") == [{"name": "one", "whole": 1}]
 
     def test_the_code_of_a_requirement_is_a_plain_name(self) -> None:
-        """It comes back in the message of a script, among words of the warehouse."""
+        """The code is returned in a script's error message, among the warehouse's words."""
         for make in (
             lambda: Require("not plain", "TRUE"),
             lambda: Execute("step", "SELECT 1", must_touch="not plain"),
@@ -379,8 +381,8 @@ class WarehouseSuite(abc.ABC):
             with pytest.raises(InvalidIdentifier, match="requirement 'not plain'"):
                 make()
 
-    def test_a_session_is_no_transaction(self, warehouse: Warehouse, table: TableName) -> None:
-        """What was done in it is done, for everyone, whatever becomes of the calls that follow."""
+    def test_a_session_is_not_a_transaction(self, warehouse: Warehouse, table: TableName) -> None:
+        """Each call in it takes effect for everyone, even if later calls fail."""
         with warehouse.session():
             warehouse.transact([self.insert(table, "kept")], {})
             assert self.names(self.another(warehouse), table) == ["kept"]
@@ -409,7 +411,7 @@ class WarehouseSuite(abc.ABC):
     def test_two_transactions_that_update_one_row_conflict(
         self, warehouse: Warehouse, table: TableName, overtaken: Overtaken
     ) -> None:
-        """The fence rests on this, and the rival's commit is what stays."""
+        """The fence depends on this; the rival's commit remains."""
         warehouse.transact([self.insert(table, "fence")], {})
         steps: list[Step] = [
             Require("read_first", f"(SELECT MAX(whole) FROM {table.sql}) = 0"),
@@ -421,8 +423,8 @@ class WarehouseSuite(abc.ABC):
             overtaken(warehouse, steps, lambda: rival.transact([move], {}))
         assert warehouse.query(f"SELECT whole FROM {table.sql}") == [{"whole": 1}]
 
-    def test_counting_at_once_loses_nothing(self, warehouse: Warehouse, table: TableName) -> None:
-        """Whoever meets a conflict does it again; then every one of them counts."""
+    def test_concurrent_counting_loses_nothing(self, warehouse: Warehouse, table: TableName) -> None:
+        """With retries after conflicts, every increment counts."""
         warehouse.transact([self.insert(table, "counter")], {})
         move = Execute("move", f"UPDATE {table.sql} SET whole = whole + 1 WHERE name = 'counter'")
 
@@ -442,7 +444,7 @@ class WarehouseSuite(abc.ABC):
             return False
         return True
 
-    def test_making_and_dropping_at_once_is_no_error(self, warehouse: Warehouse, table: TableName) -> None:
+    def test_concurrent_creation_and_dropping_is_not_an_error(self, warehouse: Warehouse, table: TableName) -> None:
         fresh = [table.sibling(f"{table.table}_{number}") for number in range(10)]
 
         def make_and_drop(mine: Warehouse) -> None:
@@ -455,14 +457,14 @@ class WarehouseSuite(abc.ABC):
         assert warehouse.columns_of(fresh) == {}
 
     def kept_open(self, warehouse: Warehouse) -> Any:
-        """Whatever makes connections of one process meet; nothing where they always do."""
+        """Lets connections of one process overlap; does nothing if they always do."""
         from contextlib import nullcontext
 
         return nullcontext()
 
 
 def _lazily(steps: Iterator[Step]) -> Sequence[Step]:
-    """A step is made only when those before it were taken."""
+    """A step is produced only after the steps before it have run."""
 
     class Lazy(Sequence[Step]):
         def __getitem__(self, index: Any) -> Any:

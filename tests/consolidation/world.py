@@ -1,4 +1,4 @@
-"""What the tests of consolidation play on: one folder with a warehouse and a lock file."""
+"""The environment of the consolidation tests: one folder with a warehouse and a lock file."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from lib.locking.store import LockStore
 from tests.consolidation.unfenced import unmoved
 
 DAY = date(2026, 1, 17)
-# The table that these tests consolidate into, a player's lines side by side.
+# The table that these tests consolidate into, where a player may have several lines.
 PREDICTIONS = replace(compat.TABLE, supersedes=(), stamped=())
 LINES_MOVE = replace(PREDICTIONS, supersedes=compat.TABLE.supersedes)
 NOON = datetime(2026, 1, 17, 12, tzinfo=UTC)
 
 
 def prediction(**changes: Any) -> Row:
-    """A row of the main table; tests name only what matters to them."""
+    """Return a row of the main table; tests set only the columns that matter."""
     row: Row = {
         "prediction_id": "p1",
         "game_id": "20260117_LAL_BOS",
@@ -65,7 +65,7 @@ def later(milliseconds: float) -> datetime:
 
 
 class HookedWarehouse(DuckdbWarehouse):
-    """A warehouse in which a test does something at the worst moment of a consolidation."""
+    """A warehouse in which a test can interfere at the worst moment of a consolidation."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -80,7 +80,7 @@ class HookedWarehouse(DuckdbWarehouse):
         if not {"merge", "remove"} & {getattr(step, "name", "") for step in steps}:
             return super().transact(steps, parameters, **options)
         self.before_merge()
-        # A generator goes on after its last step was taken, and the transaction is still open then.
+        # A generator continues after its last step has run, while the transaction is still open.
         try:
             taken = self._then_hook(steps if self.is_fenced else unmoved(steps))
             outcome = super().transact(taken, parameters, **options)  # type: ignore[arg-type]
@@ -139,7 +139,7 @@ class World:
         return BatchStagingWriter(self.warehouse, self.spec)
 
     def again(self) -> World:
-        """Another process's view, as far as objects go: the same folder, nothing shared."""
+        """Return the world of another process: the same folder, but no shared objects."""
         return replace(self)
 
     def stage(
@@ -157,7 +157,7 @@ class World:
         return [table.name for table in batch_tables(self.warehouse, self.spec, batch_id)]
 
     def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows that are in the main table already, duplicates and all."""
+        """Insert rows into the main table, including duplicates."""
         if not rows:
             return
         columns = self.warehouse.columns(self.spec.table)
@@ -167,13 +167,13 @@ class World:
             connection.execute(f"INSERT INTO {quoted(self.spec.table)} BY NAME FROM loaded")
 
     def table(self, name: TableName | None = None) -> list[Row]:
-        """All rows, in an order of their own."""
+        """Return all rows, in a fixed order."""
         rows = self.warehouse.query(f"SELECT * FROM {(name or self.spec.table).sql}")
         return in_order(rows)
 
 
 def converted(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pyarrow.Table:
-    """What `Warehouse.load` takes, of rows that may lack some of the columns."""
+    """Return the argument of `Warehouse.load` for rows that may lack some columns."""
     return convert(by_columns(rows, [column.name for column in columns]), columns, source="the test")
 
 
@@ -182,7 +182,7 @@ def quoted(table: TableName) -> str:
 
 
 def in_order(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """Rows to compare as a whole: 24.5 is 24.5, be it FLOAT64 or NUMERIC."""
+    """Return rows in comparable form: 24.5 as FLOAT64 equals 24.5 as NUMERIC."""
     plain = [{name: _plain(value) for name, value in row.items()} for row in rows]
     return sorted(plain, key=lambda row: repr(sorted(row.items())))
 

@@ -1,4 +1,4 @@
-"""A service is its name, or its name and the repository of its code; git is handed nothing else than that."""
+"""A service is a name, or a name with the repository of its code; nothing else is passed to git."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_service_is_a_name_or_has_a_repository(mine: Path, written: str, expec
         ("{repository: ../code}", "neither a URL"),
         ('{repository: "/srv/\\0x"}', "neither a URL"),
         ("{repository: ''}", "neither a URL"),
-        ("{repository: 'https://someone:secret@example.org/x'}", "leave the credentials out"),
+        ("{repository: 'https://someone:secret@example.org/x'}", "remove the credentials"),
         (f"{{repository: '{URL}', branch: --all}}", "not the name of a branch"),
         (f"{{repository: '{URL}', branch: 'main:refs/heads/x'}}", "not the name of a branch"),
         (f"{{repository: '{URL}', branch: a..b}}", "not the name of a branch"),
@@ -67,7 +67,7 @@ def test_a_service_is_a_name_or_has_a_repository(mine: Path, written: str, expec
         ("{branch: main}", "services.worker.repository is missing"),
     ],
 )
-def test_what_git_could_take_for_something_else_is_refused(mine: Path, service: str, message: str) -> None:
+def test_what_git_could_misread_is_refused(mine: Path, service: str, message: str) -> None:
     mine.write_text(f"{NEEDED}services: {{worker: {service}}}\n")
     with pytest.raises(UserError, match=message) as refused:
         load_environment("mine")
@@ -75,7 +75,7 @@ def test_what_git_could_take_for_something_else_is_refused(mine: Path, service: 
     assert "\n" not in str(refused.value)
 
 
-def test_repositories_stand_below_their_services(mine: Path) -> None:
+def test_repositories_are_written_below_their_services(mine: Path) -> None:
     mine.write_text(f"{NEEDED}services: {{repositories: {{worker: {{repository: '{URL}'}}}}}}\n")
     with pytest.raises(UserError, match="below its service"):
         load_environment("mine")

@@ -1,4 +1,4 @@
-"""Every setting of an environment: missing, wrong or of a wrong type, it is named in one line, with what to write."""
+"""Every setting of an environment: if it is missing, invalid or of the wrong type, one line names it and the remedy."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ SECTIONS = (
     *(Environment, TableSpec, StagingNames, ServiceNames, LockSettings, GoogleSettings, RedactionSettings, Channel),
     *(NotificationSettings, BatchStateSettings, DueSettings, Calendar, Days, DueTable, Repository, Retention),
 )
-# What stands in no file: an environment is called what its file is called, and the others are read from a section.
+# Not in any file: an environment's name is that of its file, and the others are read from a section.
 FROM_ELSEWHERE = {"table_spec", "repositories"}
 
 NEEDED = [
@@ -165,7 +165,7 @@ Place = tuple[str | int, ...]
 
 
 def places_of(settings: Any, place: Place = ()) -> Iterator[Place]:
-    """Every setting and section below, each by its way down."""
+    """Return the path of every setting and section below."""
     items = settings.items() if isinstance(settings, dict) else enumerate(settings)
     for name, value in items:
         yield (*place, name)
@@ -180,7 +180,7 @@ def at(settings: Any, place: Place) -> Any:
 
 
 def changed(settings: dict[str, Any], place: Place, value: Any = None) -> dict[str, Any]:
-    """With another value there; None: without it."""
+    """Return the settings with another value there; None removes it."""
     new = copy.deepcopy(settings)
     below = at(new, place[:-1])
     if value is None:
@@ -197,7 +197,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def said(folder: Path, settings: dict[str, Any]) -> str:
-    """The one line that a command with this environment ends in."""
+    """Return the single error line of a command with this environment."""
     (folder / "e.yaml").write_text(yaml.safe_dump(settings))
     result = CliRunner().invoke(cli, ["duplicates", "--date", "2026-01-17", "--env", "e"])
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.output
@@ -206,7 +206,7 @@ def said(folder: Path, settings: dict[str, Any]) -> str:
 
 
 def assert_named(place: Place, line: str) -> None:
-    """By the section and its own name; a season by its calendar, a repository by its section."""
+    """Check that section and setting are named; for a season its calendar, for a repository its section."""
     sections = [re.escape(str(step)) for step in place if step not in ("name", "worker", "seasons", 0, "where")]
     assert re.search(r"\b.*".join(sections), line), line
 
@@ -216,35 +216,35 @@ def test_every_setting_is_tried() -> None:
     assert names >= {field.name for section in SECTIONS for field in fields(section)} - FROM_ELSEWHERE
 
 
-def test_complete_settings_fit(folder: Path) -> None:
+def test_complete_settings_are_valid(folder: Path) -> None:
     for name, settings in (("embedded", EMBEDDED), ("google", GOOGLE)):
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(settings))
         assert load_environment(name).table_spec.key_columns == ("order_id", "sku")
 
 
-def test_a_file_that_is_not_there_is_named_when_it_is_needed() -> None:
+def test_a_missing_file_is_named_when_it_is_needed() -> None:
     for setting, needed in (("quality", rules_of), ("criteria", load_criteria)):
-        assert needed(local(**{setting: ""}))  # what holds for any table
+        assert needed(local(**{setting: ""}))  # the general rules
         with pytest.raises(
-            UserError, match=rf"^environment local: {setting}: there is no .*/elsewhere\.yaml; write it"
+            UserError, match=rf"^environment local: {setting}: .*/elsewhere\.yaml does not exist; write it"
         ):
             needed(local(**{setting: "elsewhere.yaml"}))
 
 
 @pytest.mark.parametrize("place", NEEDED, ids=str)
-def test_what_is_missing_is_named(folder: Path, place: Place) -> None:
+def test_a_missing_setting_is_named(folder: Path, place: Place) -> None:
     line = said(folder, changed(EMBEDDED, place))
     assert_named(place, line)
     assert "is missing; write " in line
 
 
 @pytest.mark.parametrize("section", [place for place in places_of(EMBEDDED) if isinstance(at(EMBEDDED, place), dict)])
-def test_what_is_no_setting_is_named(folder: Path, section: Place) -> None:
+def test_an_unknown_setting_is_named(folder: Path, section: Place) -> None:
     if section == ("due", "table", "where"):  # any column
         return
     line = said(folder, changed(EMBEDDED, (*section, "tpyo"), 1))
     assert_named((*section, "tpyo"), line)
-    assert "is not a setting; correct its name, or leave it out" in line
+    assert "is not a setting; correct or remove it" in line
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_what_is_no_setting_is_named(folder: Path, section: Place) -> None:
     ],
     ids=lambda value: str(value) if isinstance(value, tuple) else value["platform"],
 )
-def test_what_is_of_a_wrong_type_is_named(folder: Path, settings: dict[str, Any], place: Place) -> None:
+def test_a_setting_of_the_wrong_type_is_named(folder: Path, settings: dict[str, Any], place: Place) -> None:
     right = at(settings, place)
     for wrong in (
         ("many", True) if isinstance(right, int | float) else ("many",) if isinstance(right, list) else (5, True)
@@ -264,7 +264,7 @@ def test_what_is_of_a_wrong_type_is_named(folder: Path, settings: dict[str, Any]
 
 
 @pytest.mark.parametrize(("place", "value"), WRONG, ids=str)
-def test_what_is_wrong_is_named(folder: Path, place: Place, value: Any) -> None:
+def test_an_invalid_setting_is_named(folder: Path, place: Place, value: Any) -> None:
     assert_named(place, said(folder, changed(EMBEDDED, place, value)))
 
 
@@ -294,14 +294,14 @@ def test_an_approval_by_people_needs_people(folder: Path, signers: str | bytes |
         file.write_bytes(signers if isinstance(signers, bytes) else signers.encode())
     for mode in ("person", "two_people"):
         line = said(folder, {**EMBEDDED, "approval": mode})
-        assert f"approval: {mode} needs people who sign: {file}" in line
+        assert f"approval: {mode} needs people who can sign: {file}" in line
         assert complaint in line
 
 
-def test_lines_that_share_a_name_or_a_key_are_one_persons(folder: Path) -> None:
+def test_lines_that_share_a_name_or_a_key_belong_to_one_person(folder: Path) -> None:
     other = KEY.replace("J4h", "abc")
     (folder / "e.allowed_signers").write_text(
-        f"# ours\nAlice@example.com,alice {KEY} it's hers\n"
+        f"# ours\nAlice@example.com,alice {KEY} it's alice's\n"
         f'alice,al namespaces="consolidation-runbooks,a b",valid-before="20300101" {other}\n'
         f"alias {KEY}\nbob sk-ssh-ed25519@openssh.com AAAA\n"
     )

@@ -1,1 +1,1 @@
-"""Whatever comes from outside: refused in one line, or taken and inert."""
+"""Input from outside is refused in one line, or accepted and inert."""

@@ -1,4 +1,4 @@
-"""What nobody should write, and what is to come of it: a line, or text that does nothing."""
+"""Hostile input and its expected effect: an error in one line, or inert text."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ FRAGMENTS = {
 
 
 def call(*words: object) -> Result:
-    """``runbook`` with these words, in this process: what would be a traceback is raised here."""
+    """Run ``runbook`` with these words in this process; what would be a traceback is raised."""
     result = CliRunner().invoke(cli, [str(word) for word in words])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
 
 
-def assert_refused(result: Result, *told: str) -> None:
-    """Bad input, in one line that a terminal can show; click's own usage errors have more of them."""
+def assert_refused(result: Result, *texts: str) -> None:
+    """Check for one printable error line; click's own usage errors have several lines."""
     assert result.exit_code == click.UsageError.exit_code, result.output
     said = result.stderr.strip()
-    for text in told:
+    for text in texts:
         assert text in said
     if not said.startswith("Usage:"):
         assert said.startswith("runbook: ")

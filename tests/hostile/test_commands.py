@@ -1,4 +1,4 @@
-"""Any word in any place of a command: one line and exit 2, and nothing is changed."""
+"""Any word in any place of a command: one error line, exit code 2, and no change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lib.runbooks.catalogue import Runbook, runbooks
 from lib.runbooks.parameters import resolve_values
 from tests.hostile.hostile import FRAGMENTS, assert_refused, call
 
-# No argument of a program has a NUL in it, and a byte that is not UTF-8 comes as this half of a pair.
+# Program arguments cannot contain NUL, and a byte that is not UTF-8 arrives as half a surrogate pair.
 WORDS = {name: text.replace("\ud800", "\udcff") for name, text in FRAGMENTS.items() if "\0" not in text}
 COMMANDS: dict[str, tuple[str, ...]] = {
     "runbook": ("run", "{}"),
@@ -65,14 +65,14 @@ def test_a_hostile_word_is_refused(home: Path, words: tuple[str, ...]) -> None:
         ("logs", "prediction-worker", "--hours"),
     ],
 )
-def test_no_number_is_no_time(home: Path, words: tuple[str, ...], number: str) -> None:
+def test_no_number_is_accepted_as_a_time(home: Path, words: tuple[str, ...], number: str) -> None:
     assert_refused(call(*words, number), number if number != "1e999" else "inf")
     assert not home.exists()
 
 
 @pytest.mark.parametrize("runbook", runbooks(), ids=lambda runbook: runbook.name)
 @pytest.mark.parametrize("fragment", FRAGMENTS.values(), ids=FRAGMENTS.keys())
-def test_a_parameter_is_what_was_written_or_refused(runbook: Runbook, fragment: str) -> None:
+def test_a_parameter_is_used_as_written_or_refused(runbook: Runbook, fragment: str) -> None:
     for parameter in runbook.parameters:
         try:
             value = resolve_values(runbook.parameters, {parameter.name: fragment})[parameter.name]

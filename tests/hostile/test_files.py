@@ -1,4 +1,4 @@
-"""A file of rows that nobody should write: its texts are texts, or one line tells and nothing is staged."""
+"""Hostile files of rows: texts stay texts, or the file is refused in one line and nothing is staged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def as_parquet(path: Path, texts: Sequence[str]) -> None:
 
 @pytest.mark.parametrize(("name", "write"), [("a.csv", as_csv), ("a.jsonl", as_json_lines), ("a.parquet", as_parquet)])
 def test_texts_stay_texts(tmp_path: Path, name: str, write: Callable[[Path, Sequence[str]], None]) -> None:
-    """From the file through staging, MERGE and the count of duplicates; only NUL is left out."""
+    """From the file through staging, MERGE and duplicate count; only NUL is removed."""
     texts = [*TEXTS, "y" * 5 * MEGABYTE]
     write(tmp_path / name, texts)
     world = World(tmp_path)
@@ -110,9 +110,9 @@ CONTENTS: dict[str, tuple[str, str | bytes | pyarrow.Table, str]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "content", "told"), CONTENTS.values(), ids=CONTENTS.keys())
-def test_what_is_no_row_is_told_and_nothing_is_staged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str | bytes | pyarrow.Table, told: str
+@pytest.mark.parametrize(("name", "content", "message"), CONTENTS.values(), ids=CONTENTS.keys())
+def test_an_invalid_row_is_reported_and_nothing_is_staged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str | bytes | pyarrow.Table, message: str
 ) -> None:
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
     file = tmp_path / name
@@ -120,7 +120,7 @@ def test_what_is_no_row_is_told_and_nothing_is_staged(
         parquet.write_table(content, file)
     else:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert_refused(call("stage", "--batch", "b", "--date", DAY, file), name, told)
+    assert_refused(call("stage", "--batch", "b", "--date", DAY, file), name, message)
     assert_refused(call("consolidate", "--batch", "b", "--date", DAY), "no staging tables")
 
 
@@ -128,7 +128,7 @@ def test_what_is_no_row_is_told_and_nothing_is_staged(
 @given(
     changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=6), cut=st.integers(0)
 )
-def test_a_damaged_parquet_file_has_rows_or_is_told(
+def test_a_damaged_parquet_file_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], cut: int
 ) -> None:
     file = tmp_path_factory.mktemp("damaged") / "a.parquet"
@@ -142,7 +142,7 @@ def test_a_damaged_parquet_file_has_rows_or_is_told(
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         *(
             ({**ROW, "game_date": DAY, "prediction_id": value}, "row 2, column prediction_id")
@@ -152,8 +152,8 @@ def test_a_damaged_parquet_file_has_rows_or_is_told(
         ({**ROW, 1: 2}, "lacks: '1'|lacks: 1"),
     ],
 )
-def test_a_value_from_a_program_is_told_too(tmp_path: Path, row: Any, told: str) -> None:
+def test_a_programs_invalid_value_is_reported_too(tmp_path: Path, row: Any, message: str) -> None:
     world = World(tmp_path)
-    with pytest.raises(StagedDataError, match=told):
+    with pytest.raises(StagedDataError, match=message):
         world.stage([{**ROW, "game_date": DAY}, row])
     assert world.staged() == []

@@ -1,4 +1,4 @@
-"""Logs and rows that nobody should write, read by the runbooks: a verdict, and a report in which nothing runs."""
+"""Hostile logs and rows, read by the runbooks: a verdict, and a report in which nothing runs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
     max_leaves=4,
 )
-told = st.builds(
+logged = st.builds(
     "{} {}{}".format,
     st.sampled_from(DIALECTS.anchors),
     st.sampled_from(["", "batch=", "date=", "in "]),
@@ -54,7 +54,7 @@ told = st.builds(
 records = st.fixed_dictionaries(
     {"timestamp": st.just(NOON.isoformat()) | st.sampled_from(TIMES)},
     optional={
-        "message": told | anything,
+        "message": logged | anything,
         "severity": anything,
         "service": anything,
         "fields": anything | st.fixed_dictionaries({"waited_ms": st.sampled_from(WAITS)}),
@@ -81,7 +81,7 @@ def test_any_log_is_read(tmp_path_factory: pytest.TempPathFactory, lines: list[b
 
 @pytest.fixture
 def poisoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A state folder whose logs and rows hold each fragment, and each row twice."""
+    """A state folder whose logs and rows contain each fragment, with each row twice."""
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
     monkeypatch.setenv("RUNBOOK_NOW", NOON.isoformat())
@@ -106,7 +106,7 @@ def poisoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("runbook", ["day1_monitoring", "duplicate_diagnosis"])
-def test_a_runbook_tells_and_its_report_is_inert(poisoned: Path, runbook: str) -> None:
+def test_a_runbook_reports_and_its_report_is_inert(poisoned: Path, runbook: str) -> None:
     result = call("run", runbook, "-p", f"date={DAY}", "--json")
     run: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     assert (run["status"], run["verdict"], result.exit_code) == ("completed", "FAIL", 1), result.output

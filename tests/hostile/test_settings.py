@@ -1,4 +1,4 @@
-"""Any environment and any criteria: settings, or a line that names the file."""
+"""Any environment and criteria files: valid settings, or one line that names the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LAYERS = "\n".join(f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for befo
 
 
 def loaded(folder: Path, content: str | bytes) -> Environment | str:
-    """The environment, or what is said of its file."""
+    """Return the environment, or the error about its file."""
     (folder / "e.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNBOOK_ENVIRONMENTS", str(folder))
@@ -37,7 +37,7 @@ def loaded(folder: Path, content: str | bytes) -> Environment | str:
 
 def assert_told(said: Environment | str) -> None:
     assert isinstance(said, str)
-    assert "e.yaml: " in said or "e.yaml cannot be read" in said or "e.yaml holds no settings" in said
+    assert "e.yaml: " in said or "e.yaml cannot be read" in said or "e.yaml has no settings" in said
     assert "\n" not in said
     assert len(said) < 1500
 
@@ -146,7 +146,7 @@ def assert_told(said: Environment | str) -> None:
     ],
     ids=lambda content: repr(content)[:40],
 )
-def test_an_environment_that_does_not_fit_is_told_in_a_line(tmp_path: Path, content: str | bytes) -> None:
+def test_an_invalid_environment_is_reported_in_one_line(tmp_path: Path, content: str | bytes) -> None:
     assert_told(loaded(tmp_path, content))
 
 
@@ -158,7 +158,7 @@ def test_an_environment_that_does_not_fit_is_told_in_a_line(tmp_path: Path, cont
         "SELECT d, COUNT(t.id) FROM days LEFT JOIN `my-project.raw.t` AS t USING (d) GROUP BY d",
     ],
 )
-def test_a_query_of_what_is_due_may_be_any_select_of_two_columns(tmp_path: Path, query: str) -> None:
+def test_a_due_query_may_be_any_select_of_two_columns(tmp_path: Path, query: str) -> None:
     said = loaded(tmp_path, f"{NEEDED}{yaml.safe_dump({'due': {'query': query}})}")
     assert isinstance(said, Environment), said
     assert said.due is not None
@@ -193,7 +193,7 @@ settings_of = st.dictionaries(
 
 @given(settings=settings_of)
 @example(settings={"platform": "embedded", "project_id": "x", "services": {"worker": FRAGMENTS["shell"]}})
-def test_any_settings_are_an_environment_or_a_line(
+def test_any_settings_are_an_environment_or_an_error_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, settings: dict[str, Any]
 ) -> None:
     complete = {**NEEDED_SETTINGS, **settings}
@@ -214,7 +214,7 @@ def test_a_criterion_needs_a_threshold_that_can_be_met(tmp_path: Path, threshold
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "1e9", "2026-01-17", "💥"])
-def test_a_moment_to_look_from_is_one_that_a_period_can_end_at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+def test_runbook_now_must_be_a_time_at_which_a_period_can_end(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     monkeypatch.setenv("RUNBOOK_NOW", moment)
     with pytest.raises(UserError, match="RUNBOOK_NOW"):
         places.now()

@@ -41,7 +41,7 @@ def test_the_nearest_project_upwards_is_used_unless_one_is_named(
     monkeypatch.setenv("RUNBOOK_PROJECT", "../..")
     assert places.outputs() == str(inner / ".." / ".." / "outputs")
     monkeypatch.setenv("RUNBOOK_PROJECT", str(inner.parent))
-    with pytest.raises(UserError, match=r"RUNBOOK_PROJECT names '.*some', which has no folder params/environments"):
+    with pytest.raises(UserError, match=r"RUNBOOK_PROJECT is '.*some', which has no folder params/environments"):
         places.project()
 
 

@@ -16,7 +16,7 @@ from tests.installed.environments import Installed, built_wheel, with_all_packag
 from tests.projects.orders import LAST_DAY, as_csv, orders
 from tests.workbench.lab.stand_in import stand_in_for_jupyterlab
 
-NO_PROJECT = "runbook: no project here: run `runbook init`, or name one by RUNBOOK_PROJECT\n"
+NO_PROJECT = "runbook: no project here: run `runbook init`, or set RUNBOOK_PROJECT\n"
 SHIPPED = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 

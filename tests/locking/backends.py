@@ -1,4 +1,4 @@
-"""The places where lock records are kept, by name, so that another process can open the same one."""
+"""Lock stores by name, so that another process can open the same one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from lib.locking import LockStore
 
 @dataclass(frozen=True)
 class Backend:
-    """A place that any number of stores share.
+    """A place shared by any number of stores.
 
     Attributes:
         kind: ``sqlite`` or ``firestore``.
@@ -19,7 +19,7 @@ class Backend:
     place: str
 
     def store(self, *, request_timeout_seconds: float = 20.0) -> LockStore:
-        """A store of its own on the shared place, as another process would have."""
+        """Return a new store on the shared place, as in another process."""
         if self.kind == "sqlite":
             from lib.embedded.sqlite_locks import SqliteLockStore
 

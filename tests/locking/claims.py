@@ -13,7 +13,7 @@ DATE = "2026-01-17"
 KEY = "consolidation_2026-01-17"
 BATCH = "batch_2026-01-17_1768650000"
 
-# Over before the store's next reading of its clock, or the one after.
+# Expires before the store's next reading of its clock, or the one after.
 DEAD_AT_ONCE_SECONDS = 0.0001
 
 
@@ -22,12 +22,12 @@ def a_lock(store: LockStore, **settings: Any) -> ConsolidationLock:
 
 
 def a_claim(lock_key: str = KEY, *, lease_seconds: float = 300.0) -> Claim:
-    """A claim like no other."""
+    """Return a unique claim."""
     return Claim(lock_key, uuid.uuid4().hex, BATCH, lease_seconds, "host:1")
 
 
 def created(store: LockStore, claim: Claim | None = None) -> LockRecord:
-    """The record of a claim on a free lock."""
+    """Return the record of a claim on a free lock."""
     record = store.create(claim or a_claim())
     assert record is not None
     return record
@@ -35,6 +35,6 @@ def created(store: LockStore, claim: Claim | None = None) -> LockRecord:
 
 @contextmanager
 def lease_that_gets_lost(lock: ConsolidationLock, *, because: str | None = None) -> Iterator[Lease]:
-    """A held lease; the end of the block must say that it was lost."""
+    """Yield a held lease; the end of the block must raise that it was lost."""
     with pytest.raises(LeaseLost, match=because), lock.acquire(game_date=DATE, batch_id=BATCH) as lease:
         yield lease

@@ -1,4 +1,4 @@
-"""Another process at the same locks: ``python -m tests.locking.contender KIND PLACE ROLE ...``."""
+"""Another process that uses the same locks: ``python -m tests.locking.contender KIND PLACE ROLE ...``."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ def say(word: str) -> None:
 
 
 def count(store: LockStore, folder: str, times: str) -> None:
-    """Add to a counter that loses an addition whenever two are at it."""
+    """Increment a counter that loses an increment if two processes run at once."""
     lock = ConsolidationLock("contender", store=store)
     counter, tokens = Path(folder, "counter"), Path(folder, "tokens")
     for _ in range(int(times)):
@@ -26,7 +26,7 @@ def count(store: LockStore, folder: str, times: str) -> None:
 
 
 def try_once(store: LockStore, *game_dates: str) -> None:
-    """Say for each date whether the lock could be had at once."""
+    """Print for each date whether the lock could be acquired immediately."""
     lock = ConsolidationLock("contender", store=store)
     for game_date in game_dates:
         try:
@@ -37,7 +37,7 @@ def try_once(store: LockStore, *game_dates: str) -> None:
 
 
 def crash(store: LockStore, game_date: str) -> None:
-    """Die at work, with a live heartbeat and the lock held, once told to on stdin."""
+    """Die on a command from stdin, with a live heartbeat and the lock held."""
     with ConsolidationLock("contender", store=store).acquire(game_date=game_date, batch_id="crash"):
         say("holding")
         sys.stdin.read()

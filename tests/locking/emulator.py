@@ -1,4 +1,4 @@
-"""The official Firestore emulator, for the length of a ``with`` block."""
+"""The official Firestore emulator, for the duration of a ``with`` block."""
 
 import os
 import shutil
@@ -18,15 +18,15 @@ HOST_VARIABLE = "FIRESTORE_EMULATOR_HOST"
 JAR_VARIABLE = "FIRESTORE_EMULATOR_JAR"
 START_SECONDS = 60
 
-# The shell ends Java when its own input ends, and that ends with this process, however it dies.
+# The shell ends Java when its own input ends, which happens however this process dies.
 ENDS_WITH_US = 'java "$@" & read -r _; kill $!; wait $!'
 
 
 @contextmanager
 def running_emulator(log: Path) -> Iterator[str]:
-    """``host:port`` of an emulator: the one that is named, or one of our own.
+    """Yield ``host:port`` of an emulator: the configured one, or a new one.
 
-    Skips when none is to be had; in CI, where it is installed, that is a failure.
+    Without one the test is skipped; in CI, where the emulator is installed, it fails.
     """
     if named := os.environ.get(HOST_VARIABLE):
         yield named
@@ -77,7 +77,7 @@ def wait_until_ready(host: str, log: Path) -> None:
 
 
 def warm_up(host: str) -> None:
-    """Its first answers take seconds, longer than a lock's request may."""
+    """Warm it up: its first answers take seconds, longer than the limit for a lock request."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(HOST_VARIABLE, host)
         store = FirestoreLockStore("warm-up", request_timeout_seconds=2 * START_SECONDS)

@@ -1,4 +1,4 @@
-"""Stores that go wrong the way networks do, around a store that works."""
+"""Stores that wrap a working store and fail as networks do."""
 
 import threading
 from collections import Counter
@@ -9,7 +9,7 @@ from lib.locking import LockOutcomeUnknown, LockServiceUnavailable, LockStore
 
 
 class AnswersLost:
-    """Does what it is told, but the answers to the named calls get lost, so many times each."""
+    """Carries out every call, but loses the answers to the named calls, this many times each."""
 
     def __init__(self, store: LockStore, **times: int) -> None:
         self._store = store
@@ -29,7 +29,7 @@ class AnswersLost:
 
 
 class RequestsLost:
-    """The named calls get lost on the way, so many times each; the caller can't tell."""
+    """Loses the named calls on the way, this many times each; the caller cannot tell."""
 
     def __init__(self, store: LockStore, **times: float) -> None:
         self._store = store
@@ -60,7 +60,7 @@ class Switch:
 
 
 class AwayWhileWaiting:
-    """Once somebody waits for a lock, so many calls find the service away."""
+    """Once a caller waits for a lock, this many calls find the service unavailable."""
 
     def __init__(self, store: LockStore, calls: float) -> None:
         self._store = store
@@ -77,7 +77,7 @@ class AwayWhileWaiting:
 
 
 class Announced:
-    """Says when somebody begins to wait."""
+    """Signals when a caller begins to wait."""
 
     def __init__(self, store: LockStore) -> None:
         self._store = store

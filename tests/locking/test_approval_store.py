@@ -1,4 +1,4 @@
-"""What `ApprovalStore` promises, kept by every adapter."""
+"""The promises of `ApprovalStore`, for every adapter."""
 
 import threading
 
@@ -9,7 +9,7 @@ PLAN = "3f9a1c2b4d5e-20260117T2315Z-a109c7"
 
 
 def approvals(backend: Backend) -> ApprovalStore:
-    """A store of its own on the shared place, as another process would have."""
+    """Return a new store on the shared place, as in another process."""
     store = backend.store()
     assert hasattr(store, "add")
     return store  # type: ignore[return-value]
@@ -28,7 +28,7 @@ def test_an_entry_is_written_once_and_stays_as_it_is(backend: Backend) -> None:
     assert first.entries("1f9a1c2b4d5e-20260117T2315Z-a109c7") == []
 
 
-def test_of_many_that_write_at_once_one_is_told_so(backend: Backend) -> None:
+def test_one_of_many_concurrent_writers_wins(backend: Backend) -> None:
     won: list[str] = []
     start = threading.Barrier(6)
 

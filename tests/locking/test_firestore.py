@@ -1,4 +1,4 @@
-"""What holds on Firestore only: requests, fields, clocks, faults of the service."""
+"""Behaviour specific to Firestore: requests, fields, clocks, errors of the service."""
 
 import json
 import subprocess
@@ -52,14 +52,14 @@ def test_a_waiter_watches(firestore: Backend, sent: list[str]) -> None:
     assert sent == ["Listen"]
 
 
-def test_the_guides_call_needs_no_credentials_on_the_emulator(firestore: Backend) -> None:
+def test_the_default_call_needs_no_credentials_on_the_emulator(firestore: Backend) -> None:
     lock = ConsolidationLock(firestore.place)
     with lock.acquire(game_date=DATE, batch_id=BATCH):
         assert [seen.record is not None for seen in lock.locks()] == [True]
     assert lock.locks() == []
 
 
-def test_the_document_has_the_guides_fields_and_ours(firestore: Backend) -> None:
+def test_the_document_has_the_old_fields_and_ours(firestore: Backend) -> None:
     created(firestore.store())
     document = google_firestore.Client(project=firestore.place).document(f"consolidation_locks/{KEY}").get()
     fields = document.to_dict()
@@ -69,7 +69,7 @@ def test_the_document_has_the_guides_fields_and_ours(firestore: Backend) -> None
 
 
 @pytest.mark.parametrize("lease_seconds", [None, "soon", -1, float("nan"), float("inf"), 1e300])
-def test_a_document_that_is_not_ours_is_read_with_the_guides_timeout(firestore: Backend, lease_seconds: object) -> None:
+def test_a_foreign_document_is_read_with_the_default_timeout(firestore: Backend, lease_seconds: object) -> None:
     fields = {"batch_id": BATCH, "holder_id": BATCH, "acquired_at": datetime.now(UTC), "lock_key": KEY}
     if lease_seconds is not None:
         fields["lease_seconds"] = lease_seconds
@@ -86,8 +86,8 @@ def test_a_document_that_is_not_ours_is_read_with_the_guides_timeout(firestore: 
     ("expires_in", "lease_seconds"),
     [(timedelta(hours=1), 3600), (timedelta(seconds=-5), 300), (timedelta(days=20_000), 300), ("soon", 300)],
 )
-def test_an_old_lock_lasts_as_long_as_it_says(firestore: Backend, expires_in: Any, lease_seconds: int) -> None:
-    """The service before this one wrote when a lock ends, and nothing of a lease."""
+def test_an_old_lock_lasts_until_its_recorded_expiry(firestore: Backend, expires_in: Any, lease_seconds: int) -> None:
+    """The services' old lock recorded when a lock expires, but no lease."""
     now = datetime.now(UTC)
     ends = now + expires_in if isinstance(expires_in, timedelta) else expires_in
     fields = {"batch_id": BATCH, "holder_id": BATCH, "acquired_at": now, "lock_key": KEY, "expires_at": ends}
@@ -116,7 +116,7 @@ FOREIGN: tuple[dict[str, Any], ...] = (
 )
 
 
-def test_documents_of_others_break_nothing_and_are_shown_as_such(firestore: Backend) -> None:
+def test_foreign_documents_are_harmless_and_shown_as_such(firestore: Backend) -> None:
     client = google_firestore.Client(project=firestore.place)
     for number, fields in enumerate(FOREIGN):
         client.document(f"consolidation_locks/foreign {number}").set(fields)
@@ -137,7 +137,7 @@ def test_documents_of_others_break_nothing_and_are_shown_as_such(firestore: Back
 
 
 def test_documents_with_an_operation_are_understood(firestore: Backend) -> None:
-    """As the services write them now; an expired one is taken over in the same document."""
+    """The current form of the services' documents; an expired one is taken over in place."""
     client = google_firestore.Client(project=firestore.place)
     document = client.document("grading_locks/grading_2026-01-17")
     until = datetime.now(UTC) + timedelta(hours=1)
@@ -193,7 +193,7 @@ def test_a_client_whose_clock_is_wrong_judges_like_any_other(firestore: Backend,
 
 
 class Refuses(grpc.GenericRpcHandler):
-    """A service that answers every request with one status."""
+    """A service that answers every request with the same status."""
 
     def __init__(self, status: grpc.StatusCode) -> None:
         self.status = status
@@ -238,7 +238,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[grpc.StatusC
         (grpc.StatusCode.ABORTED, ""),
     ],
 )
-def test_a_refusal_is_no_holder_and_says_what_to_do(
+def test_a_refusal_is_not_a_holder_and_says_what_to_do(
     refusing: Callable[[grpc.StatusCode], Backend], status: grpc.StatusCode, fix: str
 ) -> None:
     lock = a_lock(refusing(status).store(request_timeout_seconds=2.0))
@@ -259,7 +259,7 @@ def test_waiting_without_a_stream_is_a_pause(refusing: Callable[[grpc.StatusCode
     store.wait_for_change(LockRecord(a_claim(), 1, now, now, "1"), 0.01)
 
 
-def test_nobody_there_is_no_holder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_service_is_not_a_holder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HOST_VARIABLE, f"127.0.0.1:{free_port()}")
     lock = a_lock(Backend("firestore", "some-project").store(request_timeout_seconds=0.2))
     with pytest.raises(LockServiceUnavailable), lock.acquire(game_date=DATE, batch_id=BATCH):
@@ -275,7 +275,7 @@ def test_without_credentials_it_says_how_to_log_in(monkeypatch: pytest.MonkeyPat
 
 
 def all_errors() -> Iterator[Exception]:
-    """One of every kind that the client can raise."""
+    """Return one error of every kind that the client can raise."""
     kinds = [exceptions.GoogleAPIError]
     for kind in kinds:
         kinds.extend(kind.__subclasses__())

@@ -33,7 +33,7 @@ def test_a_live_lease_is_not_released(store: LockStore) -> None:
     assert store.audit_entries() == []
 
 
-def test_a_dead_lease_is_released_with_a_record_of_it(store: LockStore) -> None:
+def test_a_dead_lease_is_released_and_audited(store: LockStore) -> None:
     dead(store)
     removed = store.read(KEY).record
     fence = RecordingFence()
@@ -65,7 +65,7 @@ def test_a_reason_is_needed(store: LockStore, reason: str) -> None:
     assert store.read(KEY).record is not None
 
 
-def test_nothing_to_release_is_no_success(store: LockStore) -> None:
+def test_nothing_to_release_is_an_error(store: LockStore) -> None:
     fence = RecordingFence()
     with pytest.raises(NothingToRelease, match="nothing was released"):
         a_lock(store, fence=fence).force_release(DATE, "looks stuck", steal=True)

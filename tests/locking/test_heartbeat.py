@@ -29,7 +29,7 @@ def record_of(store: LockStore, lease: Lease) -> LockRecord:
 
 
 def assert_kept(store: LockStore, lease: Lease) -> None:
-    """It is renewed, and once more."""
+    """Wait until the lease has been renewed twice."""
     for _ in range(2):
         seen = record_of(store, lease)
         store.wait_for_change(seen, 30.0)
@@ -65,7 +65,7 @@ def test_the_others_are_kept_when_one_is_released_or_lost(tmp_path: Path) -> Non
         assert_kept(store, kept)
 
 
-def test_it_begins_again_when_its_thread_has_ended(tmp_path: Path) -> None:
+def test_it_starts_again_after_its_thread_has_ended(tmp_path: Path) -> None:
     store = SqliteLockStore(tmp_path / "locks.sqlite")
     locks = a_lock(store)
     for _ in range(2):

@@ -17,7 +17,7 @@ from tests.locking.faults import Announced
 
 
 def taken_from(lease: Lease, store: LockStore) -> None:
-    """Another holder gets the lock by force."""
+    """Let another holder take the lock by force."""
     found = store.read(lease.lock_key).record
     assert found is not None
     assert store.take_over(found, a_claim(lease.lock_key)) is not None
@@ -33,7 +33,7 @@ class TestAcquire:
             lease.ensure_held()
         assert store.read_all() == []
 
-    def test_is_released_when_the_work_fails(self, store: LockStore) -> None:
+    def test_the_lock_is_released_when_the_work_fails(self, store: LockStore) -> None:
         with (
             pytest.raises(ZeroDivisionError),
             a_lock(store).acquire(game_date=date(2026, 1, 17), batch_id=BATCH),
@@ -41,7 +41,7 @@ class TestAcquire:
             raise ZeroDivisionError
         assert store.read_all() == []
 
-    def test_zero_wait_is_one_try_and_says_who_holds_it_until_when(self, backend: Backend) -> None:
+    def test_zero_wait_tries_once_and_names_the_holder(self, backend: Backend) -> None:
         store = Announced(backend.store())
         with a_lock(backend.store()).acquire(game_date=DATE, batch_id=BATCH):
             held = backend.store().read(KEY).record
@@ -61,7 +61,7 @@ class TestAcquire:
         ):
             assert len(store.read_all()) == 2
 
-    def test_one_batch_twice_is_two_holders(self, store: LockStore) -> None:
+    def test_two_acquisitions_of_one_batch_are_two_holders(self, store: LockStore) -> None:
         lock = a_lock(store)
         with (
             lock.acquire(game_date=DATE, batch_id=BATCH),
@@ -100,7 +100,7 @@ class TestAcquire:
         with a_lock(store).acquire(game_date=DATE, batch_id=BATCH, max_wait_seconds=0) as lease:
             assert lease.token > dead.token
 
-    def test_the_token_grows_over_every_way_of_handing_over(self, store: LockStore) -> None:
+    def test_the_token_increases_with_every_handover(self, store: LockStore) -> None:
         lock = a_lock(store)
         tokens: list[int] = []
         for _ in range(4):
@@ -125,7 +125,7 @@ class TestAcquire:
         assert store.read_all() == []
 
     @pytest.mark.parametrize("game_date", ["2026-13-01", "", "today'; --", None])
-    def test_a_date_that_is_none_is_refused(self, tmp_path: Path, game_date: str) -> None:
+    def test_an_invalid_date_is_refused(self, tmp_path: Path, game_date: str) -> None:
         store = SqliteLockStore(tmp_path / "locks.sqlite")
         with (
             pytest.raises(UserError, match="is not a date"),
@@ -135,7 +135,7 @@ class TestAcquire:
 
 
 class TestLease:
-    def test_the_heartbeat_keeps_it(self, backend: Backend) -> None:
+    def test_the_heartbeat_keeps_the_lease(self, backend: Backend) -> None:
         timing = LeaseTiming(lease_seconds=1.5, renewal_deadline_seconds=1.0, heartbeat_seconds=0.1)
         store = backend.store(request_timeout_seconds=0.45)
         with a_lock(store, timing=timing).acquire(game_date=DATE, batch_id=BATCH) as lease:
@@ -148,7 +148,7 @@ class TestLease:
             lease.ensure_held()
         assert caught.value.held_until > first_end
 
-    def test_is_lost_when_another_has_it(self, store: LockStore) -> None:
+    def test_the_lease_is_lost_when_another_has_it(self, store: LockStore) -> None:
         with lease_that_gets_lost(a_lock(store), because="another holder") as lease:
             taken_from(lease, store)
             lease.renew()
@@ -156,12 +156,12 @@ class TestLease:
             with pytest.raises(LeaseLost):
                 lease.ensure_held()
 
-    def test_the_heartbeat_finds_out_that_it_is_lost(self, backend: Backend) -> None:
+    def test_the_heartbeat_detects_a_lost_lease(self, backend: Backend) -> None:
         timing = LeaseTiming(heartbeat_seconds=0.02)
         store = backend.store()
         with lease_that_gets_lost(a_lock(store, timing=timing)) as lease:
             while not lease.is_lost:
-                # Until it falls between two heartbeats.
+                # Repeat until the call falls between two heartbeats.
                 with suppress(LeaseStillLive, NothingToRelease):
                     a_lock(store).force_release(DATE, "test", steal=True)
 
@@ -172,7 +172,7 @@ class TestLease:
         assert successor is not None
         assert successor.claim.holder_id != lease.holder_id
 
-    def test_a_paused_holder_knows_that_its_lease_is_over(self, store: LockStore) -> None:
+    def test_a_paused_holder_knows_that_its_lease_has_expired(self, store: LockStore) -> None:
         paused_seconds = 0.0
         lock = a_lock(store, monotonic=lambda: time.monotonic() + paused_seconds)
         with lease_that_gets_lost(lock, because="paused") as lease:
@@ -189,7 +189,7 @@ class TestLease:
 
 
 def outlive_the_first_lease(store: LockStore) -> datetime:
-    """Follow the heartbeats, by the store's clock, until the lease as acquired would be over."""
+    """Follow the heartbeats, by the store's clock, until the original lease would have expired."""
     seen = store.read(KEY)
     assert seen.record is not None
     first_end = seen.record.acquired_at + timedelta(seconds=seen.record.claim.lease_seconds)

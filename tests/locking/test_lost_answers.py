@@ -1,4 +1,4 @@
-"""Answers that get lost, and a service that is away: neither is ever "held by another"."""
+"""A lost answer and an unavailable service are never reported as "held by another"."""
 
 import math
 
@@ -72,7 +72,7 @@ def test_a_release_that_is_lost_on_the_way_is_sent_again(store: LockStore) -> No
     assert store.read_all() == []
 
 
-def test_a_service_that_is_away_is_no_holder(store: LockStore) -> None:
+def test_an_unavailable_service_is_not_a_holder(store: LockStore) -> None:
     switch = Switch(store)
     lock = a_lock(switch)
     switch.is_down = True
@@ -85,14 +85,14 @@ def test_a_service_that_is_away_is_no_holder(store: LockStore) -> None:
         lock.locks()
 
 
-def test_a_service_that_goes_away_at_the_end_fails_no_work(store: LockStore) -> None:
+def test_an_outage_at_the_end_does_not_fail_the_work(store: LockStore) -> None:
     switch = Switch(store)
     with a_lock(switch).acquire(game_date=DATE, batch_id=BATCH):
         switch.is_down = True
     assert store.read(KEY).record is not None
 
 
-def test_a_lease_outlasts_a_short_absence_of_the_service_only(store: LockStore) -> None:
+def test_a_lease_survives_only_a_short_outage(store: LockStore) -> None:
     now = 0.0
     switch = Switch(store)
     lock = a_lock(switch, monotonic=lambda: now)
@@ -113,7 +113,7 @@ def test_a_passing_failure_does_not_end_a_wait(store: LockStore) -> None:
         assert lease.token > dead_soon.token
 
 
-def test_a_failure_that_outlasts_a_wait_is_no_holder(store: LockStore) -> None:
+def test_a_failure_longer_than_the_wait_is_not_a_holder(store: LockStore) -> None:
     created(store)
     lock = a_lock(AwayWhileWaiting(store, calls=math.inf))
     with pytest.raises(LockServiceUnavailable), lock.acquire(game_date=DATE, batch_id=BATCH, max_wait_seconds=0.1):

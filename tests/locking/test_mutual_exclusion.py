@@ -1,4 +1,4 @@
-"""Processes and threads at one lock: a counter that would lose an addition, and tokens in order."""
+"""Processes and threads share one lock: a counter loses no increment, and tokens are in order."""
 
 import subprocess
 import sys
@@ -59,7 +59,7 @@ def test_threads_of_one_lock_exclude_each_other(store: LockStore) -> None:
     assert tokens == sorted(set(tokens))
 
 
-def test_a_killed_holder_keeps_the_lock_until_its_lease_is_over(backend: Backend) -> None:
+def test_a_killed_holder_keeps_the_lock_until_its_lease_expires(backend: Backend) -> None:
     store = backend.store()
     with contender(backend, "crash", DATE) as holder:
         assert holder.stdout is not None

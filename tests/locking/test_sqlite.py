@@ -1,4 +1,4 @@
-"""What holds for the SQLite store only: many first users of one file, and files that are none."""
+"""Behaviour specific to SQLite: many first users of one file, and invalid files."""
 
 import sqlite3
 import threading
@@ -12,7 +12,7 @@ from lib.locking import LockRecord, LockServiceUnavailable
 from tests.locking.claims import BATCH, DATE, a_claim, a_lock, created
 
 
-def test_many_may_be_the_first_user_of_a_file(tmp_path: Path) -> None:
+def test_many_processes_may_be_first_to_use_a_file(tmp_path: Path) -> None:
     for number in range(60):
         path = tmp_path / f"{number}.sqlite"
         start = threading.Barrier(8)
@@ -22,7 +22,7 @@ def test_many_may_be_the_first_user_of_a_file(tmp_path: Path) -> None:
 
 
 def first_users(path: Path, start: threading.Barrier) -> list[LockRecord | None]:
-    """What each got who tried to create the lock, all at once."""
+    """Let many try to create the lock at once; return their results."""
     results: list[LockRecord | None] = []
 
     def use() -> None:
@@ -39,7 +39,7 @@ def first_users(path: Path, start: threading.Barrier) -> list[LockRecord | None]
 
 
 @pytest.mark.parametrize("content", [b"no database, but longer than a header of one" * 40, None])
-def test_a_file_that_is_none_is_a_service_that_is_away(tmp_path: Path, content: bytes | None) -> None:
+def test_an_invalid_file_is_an_unavailable_service(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "locks.sqlite"
     if content is None:
         path.mkdir()
@@ -53,7 +53,7 @@ def test_a_file_that_is_none_is_a_service_that_is_away(tmp_path: Path, content: 
         pass
 
 
-def test_a_file_from_before_tokens_were_set_by_a_trigger_is_used_on(tmp_path: Path) -> None:
+def test_a_file_from_before_the_token_trigger_still_works(tmp_path: Path) -> None:
     path = tmp_path / "locks.sqlite"
     newest = created(SqliteLockStore(path), a_claim()).token + 10**12
     with closing(sqlite3.connect(path)) as older, older:

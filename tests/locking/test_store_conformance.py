@@ -1,4 +1,4 @@
-"""What `LockStore` promises, kept by every adapter."""
+"""The promises of `LockStore`, for every adapter."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from tests.locking.backends import Backend
 from tests.locking.claims import DEAD_AT_ONCE_SECONDS, a_claim, created
 
 
-def test_create_is_won_once(backend: Backend) -> None:
+def test_create_succeeds_once(backend: Backend) -> None:
     first, second = backend.store(), backend.store()
     record = first.create(a_claim())
     assert record is not None
@@ -56,7 +56,7 @@ def test_a_new_record_carries_the_claim_and_the_stores_times(store: LockStore) -
     assert not seen.is_expired
 
 
-def test_text_of_the_claim_is_kept_as_it_is(store: LockStore) -> None:
+def test_the_claims_text_is_stored_unchanged(store: LockStore) -> None:
     claim = Claim("consolidation_2026-01-17", "h", "<b>'; DROP TABLE consolidation_locks; --\n🔒", 300.0, "\\\"'")
     created(store, claim)
     found = store.read(claim.lock_key).record
@@ -85,7 +85,7 @@ def test_an_old_version_changes_nothing(store: LockStore) -> None:
     assert store.audit_entries() == []
 
 
-def test_a_deleted_record_is_gone_for_good(store: LockStore) -> None:
+def test_a_deleted_record_stays_deleted(store: LockStore) -> None:
     record = created(store)
     assert store.delete(record) is True
     assert store.delete(record) is False
@@ -123,7 +123,7 @@ def test_one_of_many_concurrent_take_overs_wins(backend: Backend) -> None:
     assert sum(record is not None for record in results) == 1
 
 
-def test_expiry_is_told_by_the_stores_clock(store: LockStore) -> None:
+def test_the_stores_clock_decides_expiry(store: LockStore) -> None:
     record = created(store, a_claim(lease_seconds=DEAD_AT_ONCE_SECONDS))
     seen = store.read(record.claim.lock_key)
     while not seen.is_expired:

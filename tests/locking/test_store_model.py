@@ -1,4 +1,4 @@
-"""A store against a dict: whatever the calls and their order, both say the same."""
+"""Compare a store with a dict: for any sequence of calls, both return the same."""
 
 import uuid
 
@@ -15,7 +15,7 @@ KEYS = st.sampled_from(["a", "b"])
 
 
 class StoreAndModel(RuleBasedStateMachine):
-    """Old versions are tried as often as current ones; they must change nothing."""
+    """Old versions are used as often as current ones; they must change nothing."""
 
     def __init__(self, store: LockStore) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class StoreAndModel(RuleBasedStateMachine):
         assert [record for record in filed if record.claim.lock_key.startswith(self.prefix)] == self.audited
 
 
-def test_a_store_does_what_its_model_does(backend: Backend) -> None:
+def test_a_store_matches_its_model(backend: Backend) -> None:
     store = backend.store()
     run_state_machine_as_test(
         lambda: StoreAndModel(store),

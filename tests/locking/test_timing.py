@@ -1,4 +1,4 @@
-"""A lease that could not be kept is refused before it is taken; its end is exact."""
+"""Timing that could not keep a lease is refused beforehand; the expiry is exact."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_the_defaults_fit_every_lease(lease: float) -> None:
     assert timing.renewal_deadline_seconds >= 3 * timing.heartbeat_seconds
 
 
-def test_the_guides_timeout_is_the_default() -> None:
+def test_the_default_lease_is_300_seconds() -> None:
     assert LeaseTiming().lease_seconds == LOCK_TIMEOUT_SECONDS == 300
 
 

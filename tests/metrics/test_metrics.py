@@ -1,4 +1,4 @@
-"""What Prometheus gets: its own parser takes it, and rules and dashboard ask for nothing else."""
+"""Metrics for Prometheus: its own parser accepts them, and rules and dashboard use only these."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_last_verdicts_of_the_archive(tmp_path: Path) -> None:
     assert value(found, "runbook_last_run_timestamp_seconds", **of) == (START - timedelta(hours=1)).timestamp()
 
 
-def test_rules_and_dashboard_ask_for_what_is_sent(table: Platform, tmp_path: Path) -> None:
+def test_rules_and_dashboard_use_existing_metrics(table: Platform, tmp_path: Path) -> None:
     text = as_text([RunMetrics(Archive(tmp_path), NOW), TableMetrics(table, datetime.now(UTC))]).decode()
     sent = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     rules = [rule["expr"] for rule in yaml.safe_load((DOCS / "alerts.yaml").read_text("utf-8"))["groups"][0]["rules"]]
@@ -110,7 +110,7 @@ def test_rules_and_dashboard_ask_for_what_is_sent(table: Platform, tmp_path: Pat
     assert sent <= documented
 
 
-def test_a_file_for_the_collector_is_replaced_whole(tmp_path: Path) -> None:
+def test_a_file_for_the_collector_is_replaced_atomically(tmp_path: Path) -> None:
     write_textfile(tmp_path / "a.prom", b"one")
     write_textfile(tmp_path / "a.prom", b"two")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.prom": b"two"}
@@ -120,7 +120,7 @@ def test_a_file_for_the_collector_is_replaced_whole(tmp_path: Path) -> None:
         write_textfile(tmp_path / "no" / "a.prom", b"")
 
 
-def test_the_site_answers_a_scrape_where_it_is_asked_to(tmp_path: Path) -> None:
+def test_the_site_answers_scrapes_if_enabled(tmp_path: Path) -> None:
     archive_run(Archive(tmp_path), record())
     with serving(str(tmp_path), "--metrics", "local") as (_, port):
         status, kind, text = scraped(port)

@@ -1,4 +1,4 @@
-"""What every `WarehouseActivity` promises, whatever warehouse tells it."""
+"""The conformance suite of `WarehouseActivity`, for every warehouse."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH = "batch_2026-01-17_1768650000"
 
 
 class Held(Protocol):
-    """A consolidation of `BATCH` that is in the middle of its transaction while the block lasts."""
+    """Keep a consolidation of `BATCH` in the middle of its transaction during the block."""
 
     def __call__(self) -> AbstractContextManager[None]: ...
 
@@ -33,7 +33,7 @@ class Scene:
 
 
 class ActivitySuite:
-    """A subclass gives the fixture `scene`, and the column that its main table is partitioned by."""
+    """A subclass provides the fixture `scene` and the column that its main table is partitioned by."""
 
     partition_column = ""
 
@@ -41,7 +41,7 @@ class ActivitySuite:
     def since(self) -> datetime:
         return datetime.now(UTC) - timedelta(minutes=1)
 
-    def test_a_transaction_is_seen_while_it_runs_and_not_after(self, scene: Scene, since: datetime) -> None:
+    def test_a_transaction_is_listed_only_while_it_runs(self, scene: Scene, since: datetime) -> None:
         dataset = scene.world.spec.table.dataset
         scene.world.stage(predictions(3), BATCH)
         with scene.consolidating():

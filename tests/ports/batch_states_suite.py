@@ -1,6 +1,6 @@
-"""What every adapter of the `BatchStates` port keeps to.
+"""The conformance suite of the `BatchStates` port, for every adapter.
 
-A test file of an adapter subclasses `BatchStatesSuite` and says how a document is put there.
+An adapter's test file subclasses `BatchStatesSuite` and implements the writing of a document.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ DAY = date(2026, 1, 17)
 BATCH = f"batch_{DAY}_1768650000"
 START = datetime(2026, 1, 18, 2, 0, tzinfo=UTC)
 DONE = START + timedelta(minutes=40)
-# Firestore stores any text but half a pair of surrogates, and no name of a document has these.
+# Firestore stores any text except half surrogate pairs; these do not occur in document names either.
 NAMES = [text for name, text in FRAGMENTS.items() if name not in {"half a pair", "nothing", "long"}]
 
 
 class Put(Protocol):
-    """Puts a document there, with a document for each completion."""
+    """Writes a document, with a document for each completion."""
 
     def __call__(
         self, batch_id: str, fields: Mapping[str, Any], completions: Mapping[str, Mapping[str, Any]] | None = None
@@ -32,7 +32,7 @@ class Put(Protocol):
 
 
 def document(**fields: Any) -> dict[str, Any]:
-    """A batch of five players, of whom one failed."""
+    """A batch of five players; one failed."""
     return {
         "batch_id": BATCH,
         "game_date": str(DAY),
@@ -47,7 +47,7 @@ def document(**fields: Any) -> dict[str, Any]:
 
 
 class BatchStatesSuite(abc.ABC):
-    """Both forms are read, what does not fit is named, and dates and moments are kept to."""
+    """Both forms are read, invalid fields are named, and dates and times are respected."""
 
     @pytest.fixture
     @abc.abstractmethod
@@ -57,9 +57,9 @@ class BatchStatesSuite(abc.ABC):
     @pytest.fixture
     @abc.abstractmethod
     def put(self) -> Put:
-        """Into the same place."""
+        """Writes to the same place."""
 
-    def test_a_list_of_the_completed_names_who_is_missing(self, states: BatchStates, put: Put) -> None:
+    def test_a_list_of_completed_items_shows_the_missing_ones(self, states: BatchStates, put: Put) -> None:
         put(BATCH, document(completed_players=["c", "a", "b", "a"]))
         [state] = states.of_date(DAY)
         assert (state.batch_id, state.game_date) == (BATCH, DAY)
@@ -68,7 +68,9 @@ class BatchStatesSuite(abc.ABC):
         assert (state.started_at, state.moved_at) == (START, DONE + timedelta(hours=1))
         assert (state.last_done_at, state.faults) == (None, ())
 
-    def test_so_do_documents_of_the_completed_and_they_say_since_when(self, states: BatchStates, put: Put) -> None:
+    def test_documents_of_completed_items_show_the_missing_ones_and_the_time(
+        self, states: BatchStates, put: Put
+    ) -> None:
         moments = {"a": START, "b": DONE, "c": START}
         completions = {name: {"completed_at": at, "predictions_count": 8} for name, at in moments.items()}
         put(BATCH, document(completed_count=3, completed_players=[]), completions)
@@ -76,13 +78,13 @@ class BatchStatesSuite(abc.ABC):
         assert (state.completed, state.missing, state.moved_at) == (3, ("d", "e"), DONE)
         assert states.batch(BATCH) == state
 
-    def test_of_a_number_the_missing_are_counted_and_not_guessed(self, states: BatchStates, put: Put) -> None:
+    def test_with_only_a_number_the_missing_are_counted_but_not_named(self, states: BatchStates, put: Put) -> None:
         put(BATCH, document(expected_players=120, completed_count=117), {"a": {"completed_at": DONE}})
         [state] = states.of_date(DAY)
         assert (state.expected, state.missing_count, state.missing) == (120, 3, None)
         assert (state.percent, state.failed) == (97.5, ("d",))
 
-    def test_a_batch_is_done_by_its_word_or_when_nobody_is_missing(self, states: BatchStates, put: Put) -> None:
+    def test_a_batch_is_done_if_marked_or_if_no_item_is_missing(self, states: BatchStates, put: Put) -> None:
         put("by_word", document(is_complete=True, completed_count=4, completion_time=DONE))
         put("by_list", document(completed_players=list("abcde")))
         put("by_count", document(expected_players=2, completed_count=2))
@@ -93,7 +95,7 @@ class BatchStatesSuite(abc.ABC):
         assert by_word is not None
         assert (by_word.missing_count, by_word.ended_at) == (1, DONE)
 
-    def test_the_newest_come_first_and_only_those_that_are_asked_for(self, states: BatchStates, put: Put) -> None:
+    def test_only_requested_batches_are_returned_newest_first(self, states: BatchStates, put: Put) -> None:
         for number in range(3):
             put(f"b{number}", document(start_time=START + timedelta(hours=number), completed_count=5))
         put("no_start", document(start_time=None, completed_count=5))
@@ -125,7 +127,7 @@ class BatchStatesSuite(abc.ABC):
             ("completion_time", "0001-01-01T00:00:00+14:00"),
         ],
     )
-    def test_what_does_not_fit_is_named(self, states: BatchStates, put: Put, field: str, value: object) -> None:
+    def test_invalid_fields_are_named(self, states: BatchStates, put: Put, field: str, value: object) -> None:
         put(BATCH, document(**{field: value}))
         [state] = states.of_date(DAY)
         [fault] = state.faults
@@ -133,7 +135,7 @@ class BatchStatesSuite(abc.ABC):
         assert len(fault) < 200
         assert fault.isprintable()
 
-    def test_a_document_of_anything_is_a_batch_of_which_nothing_is_known(self, states: BatchStates, put: Put) -> None:
+    def test_an_arbitrary_document_is_a_batch_without_known_fields(self, states: BatchStates, put: Put) -> None:
         put(BATCH, {"something": "else"})
         state = states.batch(BATCH)
         assert state is not None
@@ -142,7 +144,7 @@ class BatchStatesSuite(abc.ABC):
             False,
         )
 
-    def test_names_are_handed_on_as_they_are(self, states: BatchStates, put: Put) -> None:
+    def test_names_are_returned_unchanged(self, states: BatchStates, put: Put) -> None:
         put(BATCH, document(expected_players=NAMES, completed_players=NAMES[:1]))
         [state] = states.of_date(DAY)
         assert set(state.missing or ()) == {name[:200] for name in NAMES[1:]}

@@ -1,4 +1,4 @@
-"""What every platform's commands hold: the kind that their words are, the environment, and quoting."""
+"""The conformance suite of commands, for every platform: their kind, the environment, and quoting."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def asked(commands: Commands, command: str, /, **given_values: object) -> Lookin
 
 
 class CommandsSuite:
-    """Subclass it with `commands` of an environment called `ENVIRONMENT`."""
+    """A subclass provides the `commands` of an environment named `ENVIRONMENT`."""
 
     commands: Commands
 
     @pytest.mark.parametrize("name", NAMES)
-    def test_it_is_of_the_kind_that_its_words_are(self, name: str) -> None:
+    def test_its_kind_matches_its_words(self, name: str) -> None:
         made = asked(self.commands, name)
         assert made is None or type(made) is (Changing if changes_something(made) else Looking), made
 

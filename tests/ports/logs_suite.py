@@ -1,6 +1,6 @@
-"""What every adapter of the `LogReader` port keeps to.
+"""The conformance suite of the `LogReader` port, for every adapter.
 
-A test file of an adapter subclasses `LogReaderSuite` and says how lines get into its log.
+An adapter's test file subclasses `LogReaderSuite` and implements the writing of lines to its log.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
 START = datetime(2026, 1, 17, 12, 0, 0, 250_000, tzinfo=UTC)
 END = START + timedelta(hours=1)
 
-# What breaks a query, a line of JSON or a report open; and texts that are like another one, but for case or form.
+# Texts that could break out of a query, a JSON line or a report, and texts that differ only in case or form.
 HOSTILE = (
     *('") OR severity>=DEFAULT OR ("', 'x" AND NOT textPayload:"y', "\\", '\\"', '"', "'", "{", '{"timestamp": 7}'),
     *("a\nb", "a\r\nb", " ", "\t", "\x00", "\x1b[31m", "\u2028", "<script>", "ERROR", "MERGE", "merge", "ﬀ İß", "🔒"),
@@ -32,12 +32,12 @@ LINES = st.sampled_from(HOSTILE) | st.text(st.characters(codec="utf-8"), max_siz
 
 @dataclass(frozen=True)
 class Logs:
-    """A reader, and what stands in the logs that it reads.
+    """A reader, and its logs.
 
     Attributes:
         reader: The adapter.
-        write: Puts these lines there in this order, in place of all that were there.
-        make_unreadable: From now on the logs cannot be read.
+        write: Replaces all lines of the logs with these, in this order.
+        make_unreadable: Makes the logs unreadable from now on.
     """
 
     reader: LogReader
@@ -55,7 +55,7 @@ class LogReaderSuite(abc.ABC):
     @pytest.fixture
     @abc.abstractmethod
     def logs(self) -> Logs:
-        """Of services that logged nothing."""
+        """Logs of services that logged nothing."""
 
     def read(self, logs: Logs, *services: str, **asked: Any) -> list[str]:
         period = {"since": START, "until": END}
@@ -90,13 +90,13 @@ class LogReaderSuite(abc.ABC):
         always = {"since": datetime.min.replace(tzinfo=UTC), "until": datetime.max.replace(tzinfo=UTC)}
         assert self.read(logs, **always) == ["before", "first", "last", "after"]
 
-    def test_nothing_logged_and_nobody_asked_for_are_empty_answers(self, logs: Logs) -> None:
+    def test_no_lines_and_no_services_give_empty_results(self, logs: Logs) -> None:
         assert (self.read(logs), logs.reader.newest(WORKER, since=START)) == ([], None)
         logs.write([line(1, "there")])
         assert self.read(logs, WORKER) == []
         assert list(logs.reader.entries([], since=START, until=END)) == []
 
-    def test_only_lines_that_hold_a_text_case_and_all_or_errors(self, logs: Logs) -> None:
+    def test_only_lines_with_a_text_or_errors_are_returned(self, logs: Logs) -> None:
         lines = [
             line(1, "MERGE complete: 587 rows"),
             line(2, "merge complete in lower case"),
@@ -113,7 +113,7 @@ class LogReaderSuite(abc.ABC):
         everything = [entry.message for entry in lines]
         assert sorted(self.read(logs, or_errors=True)) == sorted(self.read(logs, containing=[""])) == sorted(everything)
 
-    def test_any_text_finds_exactly_the_lines_that_hold_it(self, logs: Logs) -> None:
+    def test_any_text_finds_exactly_the_lines_that_contain_it(self, logs: Logs) -> None:
         @settings(max_examples=60)
         @given(st.lists(LINES, min_size=1, max_size=4), st.lists(LINES, max_size=4))
         def check(texts: list[str], others: list[str]) -> None:
@@ -124,18 +124,18 @@ class LogReaderSuite(abc.ABC):
         check()
 
     def test_texts_are_many_and_long(self, logs: Logs) -> None:
-        """More than a query may hold: 700 batches of one night, and a text of its length."""
+        """More than fits in a query: 700 batches of one night, and one text of that length."""
         logs.write([line(1, "batch=0699"), line(2, "batch=0700"), line(3, f"{'é' * 30_000}!")])
         batches = [f"batch={number:04}" for number in range(700)]
         assert self.read(logs, containing=batches) == ["batch=0699"]
         assert self.read(logs, containing=["é" * 30_000]) == [f"{'é' * 30_000}!"]
 
     @pytest.mark.parametrize("service", ["../secret", 'x" OR "y', "", "-", "ü", "a\nb", "a" * 101])
-    def test_what_is_no_name_of_a_service_is_never_asked_for(self, logs: Logs, service: str) -> None:
-        with pytest.raises(SourceUnavailable, match="is no name of a service") as refusal:
+    def test_an_invalid_service_name_is_refused(self, logs: Logs, service: str) -> None:
+        with pytest.raises(SourceUnavailable, match="is not the name of a service") as refusal:
             self.read(logs, WORKER, service)
         assert "\n" not in str(refusal.value)
-        with pytest.raises(SourceUnavailable, match="is no name of a service"):
+        with pytest.raises(SourceUnavailable, match="is not the name of a service"):
             logs.reader.newest(service, since=START)
 
     def test_newest_is_the_greatest_time_and_not_the_last_line(self, logs: Logs) -> None:

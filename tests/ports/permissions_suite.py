@@ -1,6 +1,6 @@
-"""What every adapter of the `Permissions` port keeps to when it changes something.
+"""The conformance suite of changes through the `Permissions` port, for every adapter.
 
-A test file of an adapter subclasses `PermissionsSuite` and lets `ACCOUNT` hold `VIEWER`.
+An adapter's test file subclasses `PermissionsSuite`, with `VIEWER` granted to `ACCOUNT`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ VIEWER, USER = "roles/viewer", "roles/datastore.user"
 
 
 class PermissionsSuite(abc.ABC):
-    """One binding at a time, and only on the policy that was read."""
+    """One binding is changed at a time, and only in the policy that was read."""
 
     @pytest.fixture
     @abc.abstractmethod
     def permissions(self) -> Permissions:
-        """Of a project in which `ACCOUNT` holds `VIEWER`."""
+        """Permissions of a project in which `ACCOUNT` has `VIEWER`."""
 
     def test_a_role_is_granted_and_revoked(self, permissions: Permissions) -> None:
         before = permissions.roles_of(ACCOUNT)

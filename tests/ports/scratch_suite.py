@@ -1,4 +1,4 @@
-"""What every `ScratchDatasets` promises, whatever warehouse makes them."""
+"""The conformance suite of `ScratchDatasets`, for every warehouse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTE = "made by 'a test'; plan 1"
 
 
 class ScratchSuite:
-    """A subclass gives the fixture `scratch`."""
+    """A subclass provides the fixture `scratch`."""
 
     def test_a_dataset_is_made_used_and_removed(self, scratch: ScratchDatasets) -> None:
         assert scratch.note_of("trial") is None
@@ -29,7 +29,7 @@ class ScratchSuite:
         with pytest.raises(DatasetNotFound):
             warehouse.staging_tables("trial", "numbers")
 
-    def test_a_dataset_that_is_there_is_left_as_it_is(self, scratch: ScratchDatasets) -> None:
+    def test_an_existing_dataset_is_left_unchanged(self, scratch: ScratchDatasets) -> None:
         scratch.create("trial", note=NOTE)
         with pytest.raises(DatasetExists, match="trial exists already; nothing was changed"):
             scratch.create("trial", note="another")

@@ -1,8 +1,8 @@
-"""What every adapter of the `Services` port keeps to when it changes something.
+"""The conformance suite of changes through the `Services` port, for every adapter.
 
-A test file of an adapter subclasses `ServicesSuite` and deploys the service with two
-revisions, `OLD` and `NEW`, all of its traffic going to the latest. The service and `NEW`
-are labelled with `LABELS`, `OLD` with nothing.
+An adapter's test file subclasses `ServicesSuite` and deploys the service with two
+revisions, `OLD` and `NEW`, with all traffic going to the latest. The service and `NEW`
+have the labels `LABELS`, `OLD` has none.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ LABELS = {"commit-sha": "0123456789abcdef", "git-branch": "main"}
 
 
 class ServicesSuite(abc.ABC):
-    """Reads that follow writes, and writes that only follow what was read."""
+    """Reads reflect writes, and a write requires the version that was read."""
 
     @pytest.fixture
     @abc.abstractmethod
     def services(self) -> Services:
-        """Of a platform on which `SERVICE` is deployed."""
+        """Services of a platform on which `SERVICE` is deployed."""
 
     def test_what_is_deployed(self, services: Services) -> None:
         status = services.describe(SERVICE)
@@ -76,13 +76,13 @@ class ServicesSuite(abc.ABC):
         assert services.variable(SERVICE, "CONSOLIDATION_LOCK") is None
         assert services.describe(SERVICE).traffic == (RevisionTraffic(NEW, 100),)
 
-    def test_revisions_that_differ_in_a_variable_do_not_tell_it(self, services: Services) -> None:
+    def test_a_variable_that_differs_between_revisions_is_unknown(self, services: Services) -> None:
         services.set_variable(SERVICE, "CONSOLIDATION_LOCK", "off", version=services.describe(SERVICE).version)
         services.route_traffic(SERVICE, {LATEST: 50, OLD: 50}, version=services.describe(SERVICE).version)
         with pytest.raises(SourceUnavailable, match="differs"):
             services.variable(SERVICE, "CONSOLIDATION_LOCK")
 
-    def test_what_was_changed_since_is_not_changed(self, services: Services) -> None:
+    def test_a_changed_service_is_not_changed_again(self, services: Services) -> None:
         seen = services.describe(SERVICE)
         services.set_variable(SERVICE, "OTHER", "first", version=seen.version)
         first = services.describe(SERVICE)
@@ -93,7 +93,7 @@ class ServicesSuite(abc.ABC):
         assert services.describe(SERVICE) == first
         assert services.variable(SERVICE, "OTHER") == "first"
 
-    def test_a_service_that_is_not_there_is_not_made(self, services: Services) -> None:
+    def test_a_missing_service_is_not_created(self, services: Services) -> None:
         with pytest.raises(SourceUnavailable):
             services.route_traffic("nobody", {OLD: 100}, version="1")
         with pytest.raises(SourceUnavailable):

@@ -1,4 +1,4 @@
-"""Any document is a batch's state, in which no figure contradicts another."""
+"""Any document gives a batch state whose figures do not contradict each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A health endpoint's answer is taken as it is, and what was sent to it goes nowhere else."""
+"""A health endpoint's answer is returned unchanged, and the request is not forwarded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lib.ports.health_request import request_health
 
 
 class _Elsewhere(BaseHTTPRequestHandler):
-    """Sends every visitor on, and notes who comes with a token."""
+    """Redirects every request, and records requests with a token."""
 
     tokens: list[str]
 
@@ -38,7 +38,7 @@ def address() -> Iterator[str]:
         thread.join()
 
 
-def test_a_redirect_is_an_answer_and_takes_no_token_along(address: str) -> None:
+def test_a_redirect_is_an_answer_and_does_not_get_the_token(address: str) -> None:
     response = request_health(f"{address}/health", timeout_seconds=10, headers={"Authorization": "Bearer canary"})
     assert response.status_code == 302
     assert _Elsewhere.tokens == ["/health Bearer canary"]
@@ -46,7 +46,7 @@ def test_a_redirect_is_an_answer_and_takes_no_token_along(address: str) -> None:
 
 @pytest.fixture
 def dripping() -> Iterator[Callable[[bytes, bytes], str]]:
-    """Serves a beginning, and then one byte at a time, until the test ends."""
+    """Sends a beginning, then one byte at a time until the test ends."""
     done, threads, servers = threading.Event(), [], []
 
     def serve(server: socket.socket, beginning: bytes, drop: bytes) -> None:
@@ -83,13 +83,13 @@ OK = b"HTTP/1.1 200 OK\r\n"
     [(OK[:5], b"O"), (OK + b"X-Long: ", b"x"), (OK + b"\r\n", b" "), (b"HTTP/1.1 503 No\r\n\r\n", b" ")],
     ids=["status", "header", "body", "body of an error"],
 )
-def test_an_answer_that_drips_does_not_outlast_the_limit(
+def test_a_slow_answer_does_not_exceed_the_limit(
     dripping: Callable[[bytes, bytes], str], beginning: bytes, drop: bytes
 ) -> None:
     response = request_health(dripping(beginning, drop), timeout_seconds=0.2)
     assert (response.status_code, response.error) == (None, "no answer within 0.2s")
 
 
-def test_an_answer_without_end_is_cut_and_says_so(dripping: Callable[[bytes, bytes], str]) -> None:
+def test_an_endless_answer_is_cut_with_an_error(dripping: Callable[[bytes, bytes], str]) -> None:
     response = request_health(dripping(OK + b"\r\n", b"x" * 20_000), timeout_seconds=30)
-    assert (response.status_code, response.error) == (None, "its answer is longer than 1,000,000 bytes")
+    assert (response.status_code, response.error) == (None, "the answer is longer than 1,000,000 bytes")

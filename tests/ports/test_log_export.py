@@ -1,4 +1,4 @@
-"""Files of log lines as people export them: what is read, what is not, and that nothing ends the reading."""
+"""Files of log lines as people export them: what is read, what is not, and that nothing stops the reading."""
 
 import codecs
 import json
@@ -52,7 +52,7 @@ def exported(tmp_path: Path, content: str | bytes) -> Path:
     ],
     ids=("array", "line", "indented object", "BOM", "UTF-16 of PowerShell", "CRLF", "offset and nanoseconds"),
 )
-def test_what_gcloud_prints_is_read(tmp_path: Path, content: str | bytes) -> None:
+def test_the_output_of_gcloud_is_read(tmp_path: Path, content: str | bytes) -> None:
     export = read_export(exported(tmp_path, content))
     assert export.entries == (ENTRY,)
     assert not export.unread
@@ -100,18 +100,18 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_kept(tmp_path: Path) -> No
     assert [part.place for part in cut.unread] == ["entry 2"]
 
 
-def test_a_file_that_is_not_there_is_the_users_mistake(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         read_export(tmp_path / "none.json")
 
 
 @given(content=st.one_of(st.binary(max_size=200), st.text(alphabet='[]{}",:0-T 2Z\n', max_size=80).map(str.encode)))
-def test_no_content_ends_the_reading(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_no_content_stops_the_reading(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     export = read_export(exported(tmp_path_factory.mktemp("export"), content))
     assert all(entry.timestamp.tzinfo for entry in export.entries)
 
 
-def test_the_newest_first_is_turned_round_within_a_moment_too(tmp_path: Path) -> None:
+def test_newest_first_order_is_reversed_within_one_time_too(tmp_path: Path) -> None:
     plain = [f"2026-01-18T04:0{minute}:00Z {word}" for minute, word in ((6, "d"), (5, "c"), (5, "b"), (4, "a"))]
     assert [entry.message for entry in read_export(exported(tmp_path, "\n".join(plain))).entries] == list("abcd")
     stored = [STORED | {"insertId": each, "textPayload": each} for each in ("b", "c", "a")]

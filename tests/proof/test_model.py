@@ -1,4 +1,4 @@
-"""The protocol holds in every state, and would not without each of its defences."""
+"""The protocol holds in every state, and fails without any of its defences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A smaller part of the proof where a line that moves supersedes the old one."""
+"""A smaller version of the proof for tables where a moved line supersedes the old one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from proof.campaign import broken_promises, tally
 from proof.moving_lines import MOVING_OFF
 from proof.variant import OURS_MOVING
 
-_FIRST_SEED = 1_000_000  # others than those of `make proof`
+_FIRST_SEED = 1_000_000  # seeds that `make proof` does not use
 
 
 @pytest.mark.parametrize("part", range(4))

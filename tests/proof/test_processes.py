@@ -1,4 +1,4 @@
-"""Processes killed and stopped at any moment leave nothing lost and nothing twice; and the checks would tell."""
+"""Processes killed and paused at any moment lose and duplicate nothing; and the checks detect violations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.mark.long
-def test_nothing_is_lost_and_nothing_is_twice(site: Site) -> None:
+def test_nothing_is_lost_or_duplicated(site: Site) -> None:
     campaign = strike_site(site, kills=10, seed=1)
     assert campaign.violations == []
     assert campaign.consolidations > 0
@@ -32,7 +32,7 @@ def test_nothing_is_lost_and_nothing_is_twice(site: Site) -> None:
 
 @pytest.fixture(scope="module")
 def untroubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site at which all went well."""
+    """A site without violations."""
     site = sqlite_site(tmp_path_factory.mktemp("untroubled"))
     for number in (1, 3):
         write(site, number)
@@ -43,11 +43,11 @@ def untroubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "message"),
     [
         ("INSERT INTO {table} FROM {table} LIMIT 1", "key twice"),
-        ("DELETE FROM {table} WHERE player_lookup = 'player1'", "another table"),
-        ("UPDATE {table} SET predicted_points = 0.0", "another table"),
+        ("DELETE FROM {table} WHERE player_lookup = 'player1'", "actual table"),
+        ("UPDATE {table} SET predicted_points = 0.0", "actual table"),
         ("DELETE FROM {ledger} WHERE token = (SELECT MIN(token) FROM {ledger})", "row lost"),
         ("INSERT INTO {ledger} FROM {ledger} LIMIT 1", "merged 2 times"),
         ("UPDATE {ledger} SET inserted_rows = inserted_rows + 1", "its rows give"),
@@ -56,7 +56,7 @@ def untroubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("CREATE TABLE {staging} AS FROM {table}", "still waits"),
     ],
 )
-def test_the_checks_tell(untroubled: Path, tmp_path: Path, harm: str, told: str) -> None:
+def test_the_checks_report_violations(untroubled: Path, tmp_path: Path, harm: str, message: str) -> None:
     site = sqlite_site(shutil.copytree(untroubled, tmp_path / "site"))
     world = site.world()
     spec = world.spec
@@ -64,4 +64,4 @@ def test_the_checks_tell(untroubled: Path, tmp_path: Path, harm: str, told: str)
     tables = {"table": spec.table, "ledger": spec.ledger, "fences": spec.fences, "staging": staging}
     with world.warehouse.connection() as connection:
         connection.execute(harm.format(**{name: quoted(table) for name, table in tables.items()}))
-    assert any(told in violation for violation in violations(site))
+    assert any(message in violation for violation in violations(site))

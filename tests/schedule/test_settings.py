@@ -71,8 +71,8 @@ def test_a_duplicate_key_is_refused(write_schedule: WriteSchedule, tmp_path: Pat
     write_schedule({})
     entry = "{runbook: healthy, cron: 0 9 * * *}"
     for content, reason in {
-        f"entries:\n  daily: {entry}\n  daily: {entry}\n": "the key 'daily' is there twice, in lines 2 and 3",
-        "entries:\n  daily: {cron: 0 9 * * *, cron: 1 9 * * *}": "the key 'cron' is there twice, in lines 2 and 2",
+        f"entries:\n  daily: {entry}\n  daily: {entry}\n": "the key 'daily' appears twice, on lines 2 and 3",
+        "entries:\n  daily: {cron: 0 9 * * *, cron: 1 9 * * *}": "the key 'cron' appears twice, on lines 2 and 2",
     }.items():
         (tmp_path / "schedule.yaml").write_text(content)
         with pytest.raises(UserError) as refused:

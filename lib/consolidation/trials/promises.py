@@ -1,6 +1,6 @@
-"""What is tried to see whether a warehouse keeps the promises that the fence stands on.
+"""Trials that check whether a warehouse keeps the promises that the fence depends on.
 
-With the product's own transactions wherever they are what the promise is about.
+They use the product's own transactions if the promise is about these.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _STATEMENTS = 6
 
 @dataclass(frozen=True)
 class Counted:
-    """The rows of a table, and how many keys are in them."""
+    """The numbers of rows and of keys in a table."""
 
     rows: int
     keys: int
 
 
 def counted(arena: Arena, spec: TableSpec) -> Counted:
-    """What is in the table."""
+    """Count the table's rows and keys."""
     [found] = arena.warehouse.query(
         f"SELECT COUNT(*) AS found, COUNT(DISTINCT item) AS items FROM {spec.table.sql} WHERE day >= @day",
         {"day": min(DAYS)},
@@ -42,7 +42,7 @@ def counted(arena: Arena, spec: TableSpec) -> Counted:
 
 
 def unfenced_merges(arena: Arena) -> Race:
-    """Two transactions that MERGE the same new keys into one table, without a fence."""
+    """Race two transactions that MERGE the same new keys into one table, without a fence."""
 
     def prepare(spec: TableSpec) -> Work:
         merge = Execute(
@@ -58,7 +58,7 @@ def unfenced_merges(arena: Arena) -> Race:
 
 
 def fenced_consolidations(arena: Arena, locks: ConsolidationLock) -> Race:
-    """Two consolidations of batches with the same new keys, by the fence alone: no lock is taken."""
+    """Race two consolidations of batches with the same new keys, with the fence but without the lock."""
 
     def prepare(spec: TableSpec) -> Work:
         writer = BatchStagingWriter(arena.warehouse, spec)
@@ -77,7 +77,7 @@ def fenced_consolidations(arena: Arena, locks: ConsolidationLock) -> Race:
 
 
 def fences_of_two_dates(arena: Arena) -> Race:
-    """Two transactions that move the fences of two dates: different rows of one table."""
+    """Race two transactions that move the fences of two dates: different rows of one table."""
 
     def prepare(spec: TableSpec) -> Work:
         for day in DAYS:
@@ -89,11 +89,11 @@ def fences_of_two_dates(arena: Arena) -> Race:
 
 @dataclass(frozen=True)
 class PastTheFence:
-    """What became of two writes.
+    """The outcome of two writes.
 
     Attributes:
-        newer, stale: Why the write with that token was refused; empty: it was committed.
-        rows: How many rows there are now; each committed write made one.
+        newer, stale: Why the write with that token was refused; empty if it was committed.
+        rows: The number of rows afterwards; each committed write inserted one.
     """
 
     newer: str
@@ -102,7 +102,7 @@ class PastTheFence:
 
 
 def writes_past_the_fence(arena: Arena) -> PastTheFence:
-    """One with a newer token than the fence's, which moves it, and then one with the token that it had before."""
+    """Write with a newer token than the fence's, which moves the fence, and then with the fence's old token."""
     spec = arena.new_table()
     WarehouseFence(lambda: arena.warehouse, spec).advance(DAYS[0], _NEWEST)
     newer, stale = (_refusal(arena, spec, token) for token in (_NEWEST + 1, _NEWEST))
@@ -123,16 +123,16 @@ def _moved(spec: TableSpec, day: date, token: int) -> Parameters:
 
 
 def trivial_script() -> str:
-    """GoogleSQL: a script of statements that read nothing, so that all they cost is being jobs."""
+    """Return a GoogleSQL script of statements that read nothing, so that their only cost is the jobs."""
     return "\n".join(f"SELECT {number};" for number in range(_STATEMENTS))
 
 
 def condition_scripts(arena: Arena) -> tuple[str, str]:
-    """GoogleSQL: two scripts of an UPDATE and a condition; on how many rows it changed, and on what is in the table."""
+    """Return two GoogleSQL scripts, each an UPDATE and a condition: on the changed rows, and on the table."""
     table = arena.new_table().table.sql
     update = f"UPDATE {table} SET amount = amount + 1 WHERE TRUE;"
     conditions = ("@@row_count > 0", f"(SELECT COUNT(*) FROM {table}) > 0")
-    # Neither holds, as the table is empty: what is asked for is what the condition itself costs.
+    # Both are false, as the table is empty, so only the condition itself is measured.
     by_count, by_table = (
         f"{update}\nIF {condition} THEN RAISE USING MESSAGE = 'not empty'; END IF;" for condition in conditions
     )

@@ -1,7 +1,7 @@
-"""Two transactions at once, made to overlap, and how each of them ended.
+"""Run two transactions that overlap, and report how each of them ended.
 
-Both are sent at the same moment, and stay open for a while at their end. Each files how many of its rivals it
-can see, so whether they overlapped is known and not supposed: one that saw the other's commit came after it.
+Both are sent at the same moment, and stay open for a while at their end. Each records how many rivals it can see,
+which proves whether they overlapped: one that saw the other's commit came after it.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Ended:
     """How one of the two transactions ended.
 
     Attributes:
-        job_id: The warehouse's name for it, where it has jobs.
-        error: Why it was rolled back; None: it was committed.
+        job_id: The warehouse's job id, if it has jobs.
+        error: Why it was rolled back; None if it was committed.
     """
 
     job_id: str
@@ -45,7 +45,7 @@ class Race:
     """Two transactions that overlapped.
 
     Attributes:
-        spec: The table that they were about.
+        spec: The table that they wrote to.
         ended: How each of them ended.
     """
 
@@ -56,10 +56,10 @@ class Race:
 
 
 class Racer:
-    """One side's warehouse. Its first transaction with gathered tables, a consolidation's, is the one that races.
+    """One side's warehouse. Its first transaction with gathered tables (a consolidation) is the one that races.
 
     Attributes:
-        ended: How that transaction ended; None: it has not.
+        ended: How that transaction ended; None if it has not ended.
     """
 
     def __init__(self, warehouse: Warehouse, start: Barrier, seen: TableName, delay: Sequence[Step]) -> None:
@@ -74,22 +74,22 @@ class Racer:
 
     @property
     def as_warehouse(self) -> Warehouse:
-        """The same, as a `Warehouse`."""
+        """This object, typed as a `Warehouse`."""
         return cast(Warehouse, self)
 
     def transact(self, steps: Sequence[Step], parameters: Parameters, **options: Any) -> TransactionOutcome:
-        """As a `Warehouse` does, once the race is over."""
+        """Run the steps; the first consolidation races, later ones run as in any `Warehouse`."""
         if options.get("gather") and self.ended is None:
             return self.race(steps, parameters, **options)
         return self._warehouse.transact(steps, parameters, **options)
 
     def race(self, steps: Sequence[Step], parameters: Parameters, **options: Any) -> TransactionOutcome:
-        """Run the steps in a transaction that begins with the rival's, and stays open for a while at its end."""
+        """Run the steps in a transaction that begins with the rival's and stays open for a while at its end."""
         options = {**options, "job_id": options.get("job_id") or f"trial_{uuid.uuid4().hex}"}
         try:
             self._start.wait(_LONGEST_SECONDS)
         except BrokenBarrierError:
-            raise _Alone("the other transaction did not get as far as its beginning") from None
+            raise _Alone("the other transaction failed before it began") from None
         try:
             outcome = self._warehouse.transact([self._look, *steps, *self._delay], parameters, **options)
         except RunbookError as error:
@@ -108,12 +108,12 @@ Work = Callable[[Racer, int], object]
 
 @dataclass(frozen=True)
 class Arena:
-    """A dataset for trials, and ways to it.
+    """A dataset for trials, and how to connect to it.
 
     Attributes:
-        dataset: It is there, and nobody else uses it.
-        new_warehouse: Makes a `Warehouse` with connections of its own.
-        delay: Statements that change nothing and take a while; the larger the number, the longer.
+        dataset: An existing dataset that nothing else uses.
+        new_warehouse: Returns a `Warehouse` with its own connections.
+        delay: Returns statements that change nothing and take a while; longer for larger numbers.
     """
 
     dataset: str
@@ -124,11 +124,11 @@ class Arena:
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        """For all that does not race."""
+        """The warehouse for everything except the race."""
         return self.new_warehouse()
 
     def new_table(self) -> TableSpec:
-        """An empty table of `COLUMNS` with a name of its own: what another trial left is not in it."""
+        """Create an empty table of `COLUMNS` with a new name, so that it has no rows of other trials."""
         spec = TableSpec(
             TableName(self.dataset, f"trial_{uuid.uuid4().hex[:12]}"),
             key_columns=("item",),
@@ -138,10 +138,10 @@ class Arena:
         return spec
 
     def race(self, prepare: Callable[[TableSpec], Work]) -> Race:
-        """Let two transactions overlap, trying again with longer ones when they did not.
+        """Run two overlapping transactions; if they do not overlap, retry with longer ones.
 
         Args:
-            prepare: Sets the new table up, and returns what each side (0 or 1) does with its `Racer`.
+            prepare: Prepares the new table, and returns what each side (0 or 1) does with its `Racer`.
 
         Raises:
             WarehouseUnavailable: They never overlapped, or one could not begin.
@@ -154,8 +154,8 @@ class Arena:
             if self._overlapped(ended, seen):
                 return Race(spec, ended)
         raise WarehouseUnavailable(
-            f"of two transactions sent at the same moment, {len(_DELAYS)} times the second began after the first had "
-            "ended, so nothing was learnt; try again when the warehouse is less busy"
+            f"two transactions sent at the same moment did not overlap in {len(_DELAYS)} attempts, so the trial has no "
+            "result; try again when the warehouse is less busy"
         )
 
     def _run(self, work: Work, seen: TableName, delay: Sequence[Step]) -> list[Ended]:
@@ -169,14 +169,14 @@ class Arena:
                 if racers[side].ended is None:
                     start.abort()  # the rival would wait for it
 
-        # On DuckDB the session is what lets two threads have the file at once.
+        # On DuckDB only a session lets two threads use the file at once.
         with self.warehouse.session():
             threads = ThreadPoolExecutor(len(_SIDES))
             try:
                 sides = [threads.submit(run, side) for side in _SIDES]
                 wait(sides)
             finally:
-                # After an interruption nobody waits for them: their dataset is removed, and what they do fails.
+                # After an interruption do not wait for them: their dataset is removed, so they fail.
                 threads.shutdown(wait=False)
         _raise_first(dict(zip(sides, racers, strict=True)))
         return [racer.ended for racer in racers if racer.ended]
@@ -188,7 +188,7 @@ class Arena:
 
 
 def _raise_first(sides: Mapping[Future[None], Racer]) -> None:
-    """What ended a side, but for the end of the transaction that raced: that one is the result."""
+    """Raise the error that ended a side, unless it is the racing transaction's error, which is the result."""
     errors = [
         error for side, racer in sides.items() if (error := side.exception()) and not _is_the_result(error, racer.ended)
     ]

@@ -1,9 +1,9 @@
-"""The audit trail: who changed what, when, why, from what to what, and how it is undone.
+"""The audit trail: who changed what, when, why, the states before and after, and how to undo it.
 
-An append-only table beside the ledger. Before an action changes anything it files that it
-has begun, and afterwards what became of it; of an action that was killed in between the
-trail says that its end is not known. Rows are inserted by DML: a table admits 1,500 load
-jobs a day (https://cloud.google.com/bigquery/quotas#load_jobs), and they are the workers'.
+It is an append-only table next to the ledger. An action files an entry before it changes
+anything and another one with its outcome. If it was killed in between, the trail shows that
+its outcome is unknown. Rows are inserted by DML, because a table accepts only 1,500 load jobs
+a day (https://cloud.google.com/bigquery/quotas#load_jobs) and the workers need them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ActionStatus(StrEnum):
-    """What is known of an action; the last one filed counts."""
+    """The status of an action; the last one filed counts."""
 
     BEGUN = "begun"
     DONE = "done"
@@ -37,28 +37,30 @@ class ActionStatus(StrEnum):
 
     @property
     def words(self) -> str:
-        return "begun, not known to have finished" if self is ActionStatus.BEGUN else self.value
+        return "begun, outcome unknown" if self is ActionStatus.BEGUN else self.value
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActionRecord:
-    """One action, as the trail knows it; without an id, one that begins now on this machine.
+    """An entry of the trail about one action; by default an action that begins now on this machine.
 
     Attributes:
-        action_id: Names the action; its rows share it.
-        action: What kind, such as ``repair``.
+        action_id: Identifies the action; its rows share it.
+        action: The kind of action, such as ``repair``.
         target: What was changed.
-        actor: Who asked for it and applied it, as the platform knows them.
-        approver: Who approved it, as their line of allowed signers names them; empty: nobody had to.
-        host: From which machine.
+        environment: The environment's name.
+        actor: Who requested and applied it, as identified by the platform.
+        approver: Who approved it, as named in the file of allowed signers; empty if no approval was needed.
+        host: The machine.
         reason: Why, in the operator's words.
-        digest: Of the plan that was applied.
-        before: The state that the plan was made on, as JSON.
+        digest: The digest of the plan that was applied.
+        before: The state that the plan was based on, as JSON.
         after: The state afterwards, as JSON; empty until it is done.
-        undo: How it is undone.
-        filed_at: When this was filed (UTC).
+        undo: How to undo it.
+        status: An `ActionStatus`.
+        filed_at: When this entry was filed (UTC).
         note: Why it failed; may be empty.
-        approval: The signed approval, as JSON; empty: none was needed.
+        approval: The signed approval, as JSON; empty if none was needed.
     """
 
     action_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -84,24 +86,24 @@ class ActionRecord:
         return f"{self.actor}, approved by {self.approver}" if self.approver else self.actor
 
     def done(self, after: Mapping[str, Any], *, undo: str = "") -> ActionRecord:
-        """The record once the action has taken effect."""
+        """Return the record of an action that has taken effect."""
         return replace(
             self, status=ActionStatus.DONE, after=as_json(after), undo=undo or self.undo, filed_at=datetime.now(UTC)
         )
 
     def failed(self, note: str) -> ActionRecord:
-        """The record of an action that was refused or broke."""
+        """Return the record of an action that was refused or failed."""
         return replace(self, status=ActionStatus.FAILED, note=note, filed_at=datetime.now(UTC))
 
     def step(self, spec: TableSpec) -> Execute:
-        """Files the record inside a transaction; takes `parameters`."""
+        """Return the step that files the record inside a transaction; it takes `parameters`."""
         names = [column.name for column in fields(self)]
         values = ", ".join(f"@{_PREFIX}{name}" for name in names)
         return Execute("audit", f"INSERT INTO {spec.actions.sql} ({', '.join(names)}) SELECT {values}")
 
     @property
     def parameters(self) -> Parameters:
-        """What `step` binds."""
+        """The parameters of `step`."""
         return {f"{_PREFIX}{column.name}": getattr(self, column.name) for column in fields(self)}
 
 
@@ -112,19 +114,19 @@ ACTION_COLUMNS = tuple(
 
 
 def as_json(state: Mapping[str, Any]) -> str:
-    """The state as text; equal states give equal texts."""
+    """Return the state as JSON text; equal states give equal texts."""
     return json.dumps(state, sort_keys=True, default=str, ensure_ascii=False)
 
 
 class AuditTrail:
-    """The table of actions beside a main table's ledger."""
+    """The audit table of a main table."""
 
     def __init__(self, warehouse: Warehouse, spec: TableSpec) -> None:
         self._warehouse = warehouse
         self._spec = spec
 
     def file(self, record: ActionRecord) -> None:
-        """Append the record. Raises `WarehouseUnavailable` when it cannot be filed."""
+        """Append the record. Raises `WarehouseUnavailable` if it cannot be filed."""
         partitions = Partitions("filed_at", self._spec.retention.actions_days)
         self._warehouse.create_table(self._spec.actions, ACTION_COLUMNS, partitions=partitions)
         add_missing_columns(self._warehouse, self._spec.actions, ACTION_COLUMNS)
@@ -132,15 +134,20 @@ class AuditTrail:
 
     @contextmanager
     def filing(self, record: ActionRecord) -> Iterator[Filing]:
-        """File that the action begins, and at the end of the block what became of it.
+        """File that the action begins and, at the end of the block, its outcome.
 
-        Nothing begins when the trail cannot be written. Who changes rows files the end
-        in the transaction that changes them (`ActionRecord.step`) and says so here.
+        If the trail cannot be written, nothing begins. An action that changes rows files the
+        outcome in the same transaction (`ActionRecord.step`) and sets `Filing.is_filed`.
+
+        Raises:
+            WarehouseUnavailable: The entry could not be filed; says whether the change was made.
         """
         try:
             self.file(record)
         except Unavailable as error:
-            raise WarehouseUnavailable(f"nothing was changed, for it could not be put on record: {error}") from error
+            raise WarehouseUnavailable(
+                f"nothing was changed, because the audit entry could not be filed: {error}"
+            ) from error
         filing = Filing()
         try:
             yield filing
@@ -152,19 +159,21 @@ class AuditTrail:
         try:
             self.file(record.done(filing.after, undo=filing.undo))
         except Unavailable as error:
-            raise WarehouseUnavailable(f"it was done, but that could not be put on record: {error}") from error
+            raise WarehouseUnavailable(
+                f"the change was made, but the audit entry could not be filed: {error}"
+            ) from error
 
     def _file_failure(self, record: ActionRecord, error: RunbookError) -> None:
-        """Unless the action took effect, and the error came after it."""
+        """File the failure, unless the action took effect and the error came later."""
         try:
             if any(found.status == ActionStatus.BEGUN for found in self.records(action_id=record.action_id)):
                 self.file(record.failed(str(error)))
         except RunbookError as also:
-            # Then the trail says what is true as well: its end is not known.
-            error.add_note(f"its end could not be filed: {also}")
+            # The trail stays correct: it shows that the outcome is unknown.
+            error.add_note(f"the outcome could not be filed: {also}")
 
     def records(self, *, action_id: str = "") -> list[ActionRecord]:
-        """The latest state of the last 200 actions, or of one, newest first; none when nothing was ever filed."""
+        """Return the latest entry of each of the last 200 actions, or of one, newest first; empty without a trail."""
         latest = "ROW_NUMBER() OVER (PARTITION BY action_id ORDER BY status = 'begun', filed_at DESC) = 1"
         try:
             rows = self._warehouse.query(
@@ -178,19 +187,19 @@ class AuditTrail:
 
 
 def _record(row: Mapping[str, Any]) -> ActionRecord:
-    """Rows of an earlier version lack columns, and those of a later one may have more."""
+    """Read a row; rows of earlier versions lack columns, and those of later versions may have more."""
     names = {column.name for column in ACTION_COLUMNS}
     return ActionRecord(**{name: value for name, value in row.items() if name in names and value is not None})
 
 
 @dataclass
 class Filing:
-    """What an action says of its end.
+    """What an action reports about its outcome.
 
     Attributes:
-        after: The state after the change, to be filed with it.
-        undo: The command that undoes it, if it is known better now.
-        is_filed: The end is on file, in the transaction that changed the rows.
+        after: The state after the change.
+        undo: The command that undoes it; replaces the one filed at the beginning.
+        is_filed: The outcome was filed in the transaction that changed the rows.
     """
 
     after: Mapping[str, Any] = field(default_factory=dict)

@@ -1,11 +1,11 @@
-"""Staging tables that are left over: merged or not, proven table by table, and only the proven ones dropped.
+"""Prove for each leftover staging table whether it was merged, and drop only the proven ones.
 
 Age proves nothing: 1,600 tables were once dropped as orphans, some of them unmerged. A
-table counts as merged when all its rows are in the main table, value for value; or when
-the ledger names it as merged, it was not written since, and each of its keys is in the
-main table (a newer batch may have updated the values); or when the main table has each of
-its rows as a writer without the ledger leaves them: of this generation, with the time of
-the MERGE or inactive since, or replaced by a newer one.
+table counts as merged in three cases: all its rows are in the main table, value for value;
+or the ledger lists it as merged, it was not written since, and each of its keys is in the
+main table (a newer batch may have updated the values); or the main table has each of its
+rows in the form that a writer without the ledger leaves: the same generation, with the time
+of the MERGE or inactive, or replaced by a newer row.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class Proof(StrEnum):
     """Why a staging table may be dropped, or why not."""
 
     EQUAL = "merged: all its rows are in the main table, value for value"
-    LEDGER = "merged: the ledger names it, and all its keys are in the main table"
+    LEDGER = "merged: the ledger lists it, and all its keys are in the main table"
     OTHER_WRITER = "merged by another writer: its keys are in the main table, with newer or inactive rows"
     EMPTY = "merged: it has no rows"
-    ABSENT = "NOT MERGED: none of its rows is in the main table as it was staged"
-    MISSING = "NOT MERGED: keys of it are not in the main table"
-    OTHER_VALUES = "not proven: its keys are in the main table with other values, and the ledger does not name it"
-    STREAMING = "not proven: rows were streamed into it that copies may miss for up to 90 minutes; look again then"
-    UNREADABLE = "not proven: it lacks key columns, or has columns that the main table has not"
+    ABSENT = "NOT MERGED: none of its rows is in the main table as staged"
+    MISSING = "NOT MERGED: some of its keys are not in the main table"
+    OTHER_VALUES = "not proven: its keys are in the main table with other values, and the ledger does not list it"
+    STREAMING = "not proven: it has streamed rows that copies may miss for up to 90 minutes; check again after that"
+    UNREADABLE = "not proven: it lacks key columns, or has columns that the main table lacks"
 
     @property
     def is_merged(self) -> bool:
@@ -60,15 +60,16 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True)
 class ProvenTable:
-    """A staging table, and what is proven of it.
+    """A staging table, and whether it was merged.
 
     Attributes:
-        table: As it was listed before anything was read of it.
+        table: The table as listed, before its rows were read.
         proof: Whether its rows are in the main table, and how that is known.
-        missing: How many of them have a key that the main table has not; not counted when all are `ABSENT`.
-        differing: How many have a key that is there with other values only; not counted when all are `ABSENT`.
-        newer: How many are there with other values, in an active row that is newer or was merged from them.
-        inactive: How many are there in such a row only that is inactive.
+        rows: Its number of rows.
+        missing: Rows whose key the main table lacks; not counted if the proof is `ABSENT`.
+        differing: Rows whose key is there only with other values; not counted if the proof is `ABSENT`.
+        newer: Rows replaced by an active row that is newer or was merged from them, with other values.
+        inactive: Rows for which the only such row is inactive.
     """
 
     table: StagingTable
@@ -83,18 +84,23 @@ class ProvenTable:
 
     @property
     def rows_nowhere_else(self) -> int:
-        """Rows that the main table has not, or has with other values."""
+        """Number of rows that the main table lacks, or has with other values."""
         if self.proof in (Proof.ABSENT, Proof.UNREADABLE):
             return self.rows
         return self.missing + self.differing + (0 if self.proof.is_merged else self.newer + self.inactive)
 
 
 def prove_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[ProvenTable]:
-    """Each staging table of the batch against the main table, by name. Reads only.
+    """Compare each staging table of the batch with the main table; return them by name. Changes nothing.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        batch_id: The batch.
 
     Raises:
-        SourceVanished: A table went meanwhile: a consolidation is at work.
-        UnmarkedStaging: One could be another main table's.
+        SourceVanished: A table was dropped meanwhile: a consolidation is running.
+        UnmarkedStaging: A table may belong to another main table.
     """
     listed = batch_tables(warehouse, spec, batch_id)
     check_marks(warehouse, spec, batch_id, listed)
@@ -105,14 +111,18 @@ def prove_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[P
 def prove_waiting(
     warehouse: Warehouse, spec: TableSpec, listed: Sequence[StagingTable], fresh: Collection[StagingTable] = ()
 ) -> list[ProvenTable]:
-    """As `prove_merged`, for tables of any batches that the ledger does not name.
+    """Do as `prove_merged` does, for tables of any batches that the ledger does not list.
 
-    Of `fresh` tables nobody expects that they were merged and replaced already: only if they look as another writer
-    stages them, with a mark that its MERGE sets, they are read for that.
+    Most of these tables are not merged yet. So the columns that mark the generation of a row are read first: if all
+    rows of a table are newer than the main table's, it is not merged. Values are read only for tables with rows of the
+    same generation; for the others only key and generation.
 
-    Mostly they do wait. Of the main table the columns are read first that tell one generation of a row from the
-    next: a table whose rows are all newer than the main table's is not merged. The values are read only where it
-    has rows of the same generation, and of the others only key and generation.
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        listed: The tables.
+        fresh: Those that are unlikely to have been merged and replaced already. They are checked for that only if a
+            mark is NULL, as staged by a writer whose MERGE sets it.
     """
     names = [table.name for table in listed]
     generations = partial(_generations, fresh={table.name.table for table in fresh})
@@ -143,7 +153,7 @@ def _proven_tables(
     *,
     values: bool = True,
 ) -> list[ProvenTable]:
-    """`in_ledger` is what `merged_names` returns; without `values` no row counts as equal, and less is read."""
+    """Compare the tables; `in_ledger` is from `merged_names`. Without `values`, less is read and no row is equal."""
     if not listed:
         return []
     compare = partial(_compared, values=values)
@@ -152,7 +162,14 @@ def _proven_tables(
 
 
 def drop_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str, proven: Sequence[ProvenTable]) -> list[TableName]:
-    """Drop the tables that are proven to be merged and were not written since. Returns their names."""
+    """Drop the tables that are proven merged and were not written since; return their names.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        batch_id: The batch.
+        proven: The result of `prove_merged`.
+    """
     versions = {one.table.name: one.table.version for one in proven if one.proof.is_merged}
     unchanged = [
         table.name for table in batch_tables(warehouse, spec, batch_id) if versions.get(table.name) == table.version
@@ -163,11 +180,12 @@ def drop_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str, proven: Se
 
 @dataclass(frozen=True)
 class _Counts:
-    """Rows of a staging table, and those that the main table has.
+    """Counts of a staging table's rows.
 
     Attributes:
-        keyed: Their key is there, or a `newer` or `inactive` row of it.
-        equal: Their values are, too.
+        rows: All rows.
+        keyed: Rows whose key is in the main table, in an active, `newer` or `inactive` row.
+        equal: Rows whose values are there too.
         newer, inactive: As in `ProvenTable`.
     """
 
@@ -202,12 +220,12 @@ def _proven(table: StagingTable, counts: _Counts | None, is_in_ledger: bool) -> 
 def _counted(
     warehouse: Warehouse, spec: TableSpec, tables: Sequence[TableName], compare: _Compare
 ) -> Iterator[tuple[TableName, _Counts | None]]:
-    """What `compare` counts of tables of equal columns; None: the table cannot be compared."""
+    """Yield what `compare` counts for each table, grouped by equal columns; None if it cannot be compared."""
     main = {column.name for column in warehouse.columns(spec.table)}
     columns = warehouse.columns_of(tables)
     if gone := [table for table in tables if table not in columns]:
         raise SourceVanished(
-            f"{counted(len(gone), 'staging table', 'is')} gone since staging was listed, such as {gone[0]}"
+            f"{counted(len(gone), 'staging table', 'was')} dropped since staging was listed, such as {gone[0]}"
         )
     for shape, members in tables_by_columns({table: columns[table] for table in tables}).items():
         if not {*spec.key_columns, spec.date_column} <= {column.name for column in shape} <= main:
@@ -218,7 +236,7 @@ def _counted(
             try:
                 yield from compare(warehouse, spec, shape, part)
             except TableNotFound as error:
-                raise SourceVanished(f"a staging table is gone since it was listed: {error}") from error
+                raise SourceVanished(f"a staging table was dropped since it was listed: {error}") from error
 
 
 def _compared(
@@ -246,15 +264,16 @@ def _generations(
     *,
     fresh: Collection[str],
 ) -> Iterator[tuple[TableName, _Counts]]:
-    """`keyed` is how many rows may have equals on their date, by their generation; all, if no column tells.
+    """Yield for each table how many rows may be merged, by generation alone.
 
-    `newer` is how many may have a newer row there, or one of their own generation that was changed since.
+    `keyed` counts rows that may have an equal row on their date; all rows if no column marks the generation. `newer`
+    counts rows that may have a newer row there, or one of their own generation that was changed since.
     """
     rows, alike, newer, unset = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     kept = kept_marks(spec, columns)
-    can_tell = bool(kept)
+    has_marks = bool(kept)
     for first, last, within in staged_dates(warehouse, spec, tables, rows, unset, kept):
-        if can_tell:
+        if has_marks:
             read = generation_columns(spec, columns, all_set=not unset.total())
             sql = generations_sql(spec, read, union(within, column_list(names_of(read), "S")))
             for row in warehouse.query(sql, spec.dates.bound(first=first, last=last)):
@@ -263,4 +282,4 @@ def _generations(
     for table in tables:
         name = table.table
         replaced = 0 if name in fresh and not unset[name] else newer[name]
-        yield table, _Counts(rows[name], alike[name] if can_tell else rows[name], newer=replaced)
+        yield table, _Counts(rows[name], alike[name] if has_marks else rows[name], newer=replaced)

@@ -1,10 +1,10 @@
-"""GoogleSQL that holds staged rows against the main table: equal to a row of it, or replaced by one.
+"""GoogleSQL that compares staged rows with the main table: equal to one of its rows, or replaced by one.
 
-A writer without the ledger sets columns itself, such as the time of its MERGE, and other rows inactive. So a row of
-the main table replaces a staged row of its key when it is newer by the spec's `newest_first`; or when it is of the same
-generation and inactive, or has a mark of `newest_first` that was staged as NULL. A mark that is NULL as staged compares
-nothing: an older row with the time of its own MERGE is not newer. With an equal row id it is the same generation,
-whatever the columns say that an update leaves alone.
+A writer without the ledger sets columns itself, such as the time of its MERGE, and sets other rows inactive. So a row
+of the main table replaces a staged row with its key in two cases: it is newer by the spec's `newest_first`; or it is
+of the same generation, and is inactive or has a mark of `newest_first` that was staged as NULL. A mark staged as NULL
+is not compared: an older row with the time of its own MERGE is not newer. Rows with equal row ids are of the same
+generation, whatever their `never_update` columns contain.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ def names_of(columns: Sequence[Column]) -> list[str]:
 
 
 def staged_items(spec: TableSpec, columns: Sequence[Column], *, values: bool) -> str:
-    """What `found_sql` needs of a staged row S."""
+    """Return the columns of a staged row S that `found_sql` needs.
+
+    Args:
+        spec: The main table.
+        columns: The staging table's columns.
+        values: Whether values are compared.
+    """
     compared = _compared_columns(spec, columns) if values else []
     names = dict.fromkeys(
         [*spec.key_columns, spec.date_column, *names_of(compared), *_marks(spec, columns), *_row_id(spec, columns)]
@@ -30,10 +36,16 @@ def staged_items(spec: TableSpec, columns: Sequence[Column], *, values: bool) ->
 
 
 def found_sql(spec: TableSpec, columns: Sequence[Column], staged: str, *, values: bool) -> str:
-    """Of each table the rows that the main table has: keyed, equal, newer and inactive, as in `ProvenTable`.
+    """Return a SELECT that counts each table's rows in the main table: keyed, equal, newer, inactive (`ProvenTable`).
 
-    Parameters: first and last, dates. Counted over an inner join: BigQuery is not known to take an outer one
-    by these conditions.
+    Parameters: first and last, dates. It uses an inner join, because BigQuery is not known to accept an outer join
+    with these conditions.
+
+    Args:
+        spec: The main table.
+        columns: The staging table's columns.
+        staged: A SELECT of the staged rows.
+        values: Whether values are compared.
     """
     dates = spec.dates
     active = f"COALESCE(T.{quoted(spec.active_column)}, FALSE)" if spec.active_column else "TRUE"
@@ -55,10 +67,15 @@ def found_sql(spec: TableSpec, columns: Sequence[Column], staged: str, *, values
 
 
 def generation_columns(spec: TableSpec, columns: Sequence[Column], *, all_set: bool) -> list[Column]:
-    """What `generations_sql` reads, of staging and of the main table.
+    """Return the columns that `generations_sql` reads, from staging and from the main table.
 
-    Where all staged rows have all marks, and the first one is kept up to date, none is replaced by a row that is not as
-    new by that mark. Else the row id tells, too.
+    If all staged rows have all marks, and updates maintain the first one, only a row that is as new by that mark can
+    replace a staged row. Otherwise the row id is needed too.
+
+    Args:
+        spec: The main table.
+        columns: The staging table's columns.
+        all_set: Whether no staged row has a NULL mark.
     """
     marks, kept = _marks(spec, columns), kept_marks(spec, columns)
     is_enough = all_set and marks[:1] == kept[:1]
@@ -67,10 +84,15 @@ def generation_columns(spec: TableSpec, columns: Sequence[Column], *, all_set: b
 
 
 def generations_sql(spec: TableSpec, columns: Sequence[Column], staged: str) -> str:
-    """Of each table the rows that may be equal to one of their date, and those that one may replace.
+    """Return a SELECT that counts each table's rows that may equal a row of their date, or be replaced by one.
 
-    Parameters: first and last, dates. Read without keys and values, so it says who is not there, never who is; and
-    without a join, so that the main table is read once.
+    Parameters: first and last, dates. It reads no keys or values, so it can show that rows are absent but not that
+    they are present. It has no join, so that the main table is read once.
+
+    Args:
+        spec: The main table.
+        columns: The result of `generation_columns`.
+        staged: A SELECT of the staged rows.
     """
     day, types = spec.dates.day(), {column.name: column.type for column in columns}
     kept = [groupable(name, types[name]) for name in kept_marks(spec, columns)]
@@ -89,13 +111,13 @@ def generations_sql(spec: TableSpec, columns: Sequence[Column], staged: str) -> 
 
 
 def _marks(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
-    """The columns that tell one generation of a row from the next, most significant first."""
+    """Return the columns that distinguish the generations of a row, most significant first."""
     staged = names_of(columns)
     return [name for name in spec.newest_first if name in staged]
 
 
 def kept_marks(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
-    """Those that a MERGE sets in a row that is there, too."""
+    """Return the marks that a MERGE also sets in existing rows."""
     return [name for name in _marks(spec, columns) if name not in spec.never_update]
 
 
@@ -108,7 +130,7 @@ def _compared_columns(spec: TableSpec, columns: Sequence[Column]) -> list[Column
 
 
 def _not_older_than_date(spec: TableSpec, marks: Sequence[str]) -> str:
-    """Whether the newest row of the date is not older by a staged row's first mark: else none there can replace it."""
+    """Return a condition: the date's newest row is as new by a staged row's first mark, so it may replace the row."""
     condition = "FALSE"
     for name in reversed(marks):
         ours = quoted(name)
@@ -118,7 +140,7 @@ def _not_older_than_date(spec: TableSpec, marks: Sequence[str]) -> str:
 
 
 def _replaces(spec: TableSpec, columns: Sequence[Column], active: str) -> str:
-    """Whether the main table's row T, of S's key, replaces S. Never NULL."""
+    """Return a condition for whether the main table's row T, with the key of S, replaces S. Never NULL."""
     marks = _marks(spec, columns)
     added = " OR ".join(f"(S.{quoted(name)} IS NULL AND T.{quoted(name)} IS NOT NULL)" for name in marks)
     changed = f"({' OR '.join(filter(None, (f'NOT {active}', added)))})"
@@ -132,7 +154,7 @@ def _replaces(spec: TableSpec, columns: Sequence[Column], active: str) -> str:
 
 
 def _at_least(marks: Sequence[str], otherwise: str) -> str:
-    """Whether T is newer than S by the first mark that differs; `otherwise` where none does."""
+    """Return a condition for whether T is newer than S by the first mark that differs; `otherwise` if none does."""
     condition = otherwise
     for name in reversed(marks):
         ours, theirs = f"S.{quoted(name)}", f"T.{quoted(name)}"
@@ -145,5 +167,5 @@ def _at_least(marks: Sequence[str], otherwise: str) -> str:
 def _same_value(spec: TableSpec, column: Column) -> str:
     left, right = (comparable_value(column, alias) for alias in ("S", "T"))
     if column.name == spec.active_column:
-        return f"COALESCE({left}, TRUE)"  # a MERGE makes it so, and only active rows are looked at
+        return f"COALESCE({left}, TRUE)"  # as the MERGE sets it; only active rows are compared
     return same(left, right)

@@ -1,7 +1,7 @@
-"""What a column's values must be like, and the GoogleSQL that counts those that are not.
+"""Rules for a column's values, and the GoogleSQL that counts violations.
 
-Values are bound and names checked; a rule that does not fit the column's type is reported,
-never tried.
+Values are bound and names checked; a rule that does not match the column's type is reported
+and not applied.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from lib.words.brief import brief
 
 @dataclass(frozen=True)
 class ColumnRule:
-    """What is known of the values of one column. NULL is judged by `required` alone.
+    """A rule for the values of one column. Only `required` applies to NULL.
 
     Attributes:
-        column: Its name.
+        column: The column's name.
         required: Whether each row needs a value.
-        lowest: The least value that makes sense; with `highest`.
-        highest: The greatest one.
+        lowest: The lowest plausible value.
+        highest: The highest plausible value.
         step: All values are multiples of it.
-        one_of: All values that there are.
-        scales: Greatest values of the scales that the column is written in, such as 1 and
-            100: the rows of a date have one scale, that of the dates before it.
+        one_of: The complete list of values.
+        scales: The greatest value of each scale that the column may be written in, such as 1
+            and 100. All rows of a date have one scale, the same as on the dates before.
     """
 
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
@@ -51,25 +51,25 @@ class ColumnRule:
         return bool(self.scales) or self.highest is not None or self.lowest is not None or self.step is not None
 
     def fits_type(self, column: Column) -> bool:
-        """Whether values of that type can be held against it."""
+        """Return whether the rule applies to values of the column's type."""
         return (not self.is_of_numbers or column.type in NUMBERS) and (not self.one_of or column.type == "STRING")
 
     def scale_of(self, greatest: float) -> float | None:
-        """The smallest scale that holds the value; None: none does."""
+        """Return the smallest scale that includes the value; None if there is none."""
         return min((scale for scale in self.scales if greatest <= scale), default=None)
 
 
 @dataclass(frozen=True)
 class DirectionRule:
-    """A column whose words say how two numbers of the same row stand to each other.
+    """A rule for a column whose words describe how two numbers of the row compare.
 
     Attributes:
-        column: Its name.
+        column: The column's name.
         value: The column of the first number.
-        than: That of the second one.
-        above: Words for a first number that is the greater.
-        below: Words for one that is the less.
-        without: Words for rows without a second number; a row with any of the others has one.
+        than: The column of the second number.
+        above: Words that mean that the first number is greater.
+        below: Words that mean that the first number is less.
+        without: Words for rows without a second number; the other words require one.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -88,19 +88,19 @@ class DirectionRule:
             plain_identifier(name, "column name")
 
     def fits(self, columns: Mapping[str, Column]) -> bool:
-        """Whether the table has these columns, with the types that they need."""
+        """Return whether the table has these columns, with the required types."""
         types = {name: found.type for name in (self.column, self.value, self.than) if (found := columns.get(name))}
         return types.get(self.column) == "STRING" and {types.get(self.value), types.get(self.than)} <= NUMBERS
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Something to know of a date's rows.
+    """A figure to compute from a date's rows.
 
     Attributes:
-        name: Under which the figure is found.
+        name: The figure's name.
         sql: A GoogleSQL aggregate over the rows of the date, T.
-        parameters: Bound in it.
+        parameters: The parameters of `sql`.
     """
 
     name: str
@@ -109,22 +109,22 @@ class Measure:
 
 
 def nulls(column: str) -> str:
-    """Name of the measure that counts the rows without a value."""
+    """Return the name of the measure that counts the rows without a value."""
     return f"{column}__nulls"
 
 
 def unfit(column: str) -> str:
-    """Name of the measure that counts the values that the column's rule forbids."""
+    """Return the name of the measure that counts the values that violate the column's rule."""
     return f"{column}__unfit"
 
 
 def greatest(column: str) -> str:
-    """Name of the measure that is the greatest value."""
+    """Return the name of the measure for the greatest value."""
     return f"{column}__greatest"
 
 
 def measures_of(rule: ColumnRule, counted: str) -> Iterator[Measure]:
-    """All that is to be known of a column whose type the rule fits; `counted` is GoogleSQL for the rows that count."""
+    """Yield the measures of a rule that matches the column's type; `counted` is a condition for the rows that count."""
     value = f"T.{quoted(rule.column)}"
     yield Measure(nulls(rule.column), f"COUNTIF({counted} AND {value} IS NULL)", {})
     if conditions := _conditions(rule, value):
@@ -136,8 +136,8 @@ def measures_of(rule: ColumnRule, counted: str) -> Iterator[Measure]:
 
 
 def _conditions(rule: ColumnRule, value: str) -> dict[str, tuple[Value, str]]:
-    """By the name of its parameter what each part of the rule compares with, and how."""
-    # Said as what fits: a NaN does not, neither here nor in a warehouse that sorts it last.
+    """Return the value and the condition of each part of the rule, by parameter name."""
+    # Conditions state what is valid, so that NaN is invalid, even in a warehouse that sorts it last.
     parts: dict[str, tuple[Value | None, str]] = {
         "lowest": (rule.lowest, f"{value} >= @{rule.column}__lowest"),
         "highest": (rule.highest, f"{value} <= @{rule.column}__highest"),
@@ -148,15 +148,15 @@ def _conditions(rule: ColumnRule, value: str) -> dict[str, tuple[Value, str]]:
 
 
 def contradictions(column: str) -> str:
-    """Name of the measure that counts the rows whose numbers contradict the word in that column."""
+    """Return the name of the measure that counts the rows whose numbers contradict the word in the column."""
     return f"{column}__contradicts"
 
 
 def contradictions_of(rule: DirectionRule, counted: str) -> Measure:
-    """The rows whose word and numbers contradict each other; the words are bound."""
+    """Return the measure that counts rows whose word and numbers contradict each other; the words are bound."""
     word, value, than = (f"T.{quoted(name)}" for name in (rule.column, rule.value, rule.than))
     words = {"above": rule.above, "below": rule.below, "without": rule.without}
-    bound = {f"{rule.column}__{name}": list(said) for name, said in words.items()}
+    bound = {f"{rule.column}__{name}": list(given) for name, given in words.items()}
     above, below, without = (f"{word} IN UNNEST(@{name})" for name in bound)
     wrong = (
         f"({without} AND {than} IS NOT NULL) OR (({above} OR {below}) AND {than} IS NULL) "

@@ -1,4 +1,4 @@
-"""What the rows of each date are like, counted in the warehouse: a row for each date and source, never the rows."""
+"""Profiles of each date's rows, aggregated in the warehouse: one result row per date and source."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lib.words.brief import brief
 
 @dataclass(frozen=True)
 class Groups:
-    """The columns that the rows of each date are counted by; either may be empty.
+    """The columns that each date's rows are grouped by; either may be empty.
 
     Attributes:
-        unit: Names what a date's rows are about, such as a store. Its values may be new on each date.
-        source: Names what makes the rows of every unit, such as a channel. Its values recur.
+        unit: The column for what the rows are about, such as a store. Each date may have new values.
+        source: The column for what produces the rows of every unit, such as a channel. Its values recur.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -43,12 +43,13 @@ class SourceProfile:
     """The rows of one source on one date.
 
     Attributes:
-        source: The source; None: its column was empty, or none is named.
-        units: Of how many units readers see rows; 0 where no column names the unit.
-        rows: All of them.
-        active_rows: Those that readers see.
-        newest: When the last of them was written (UTC); None: no column records it.
-        measured: By name what was asked of the active rows (`lib.consolidation.upkeep.column_rules`).
+        game_date: The date.
+        source: The source; None if its column is NULL or not configured.
+        units: Number of units with rows that readers see; 0 if no unit column is configured.
+        rows: Number of rows.
+        active_rows: Number of rows that readers see.
+        newest: When the last of them was written (UTC); None if no column records it.
+        measured: The measures of the active rows, by name (`lib.consolidation.upkeep.column_rules`).
     """
 
     game_date: date
@@ -64,16 +65,16 @@ class SourceProfile:
 
 @dataclass(frozen=True)
 class Cell:
-    """One unit and source over the recent dates, by the rows that readers see.
+    """One unit and source over the recent dates, counting the rows that readers see.
 
     Attributes:
-        unit: The unit; None: its column was empty, or none is named.
-        source: In the same way.
-        rows: How many the date has.
-        dates: Earlier dates that have some.
-        alike: Those of them with the date's weekday.
-        fewest: Rows of the earlier date that has fewest of those; None: no earlier date has any.
-        first: The first date that has some.
+        unit: The unit; None if its column is NULL or not configured.
+        source: The source; None if its column is NULL or not configured.
+        rows: Number of rows on the date.
+        dates: Number of earlier dates with rows.
+        alike: How many of these have the date's weekday.
+        fewest: The fewest rows of any of these; None if there are none.
+        first: The first date with rows.
     """
 
     unit: str | None
@@ -106,23 +107,23 @@ class DayProfile:
 
     @property
     def newest(self) -> datetime | None:
-        """When the last of its rows was written (UTC); None: no column records it."""
+        """When the last of its rows was written (UTC); None if no column records it."""
         return max((source.newest for source in self.sources if source.newest), default=None)
 
     def asked(self, measure: str) -> bool:
-        """Whether it was measured."""
+        """Return whether the measure was computed."""
         return measure in self.sources[0].measured
 
     def counted(self, measure: str) -> int:
-        """The count of that name, of all sources."""
+        """Return the count of that name, summed over all sources."""
         return sum(int(source.measured[measure] or 0) for source in self.sources)
 
     def share(self, measure: str) -> float:
-        """The same, of the active rows, 0 to 1."""
+        """Return the count of that name as a share of the active rows, 0 to 1."""
         return self.counted(measure) / self.active_rows if self.active_rows else 0.0
 
     def greatest(self, measure: str) -> float | None:
-        """The greatest of the values of that name; None: there is none."""
+        """Return the greatest value of that name; None if there is none."""
         return max((top for source in self.sources if (top := source.measured[measure]) is not None), default=None)
 
 
@@ -131,7 +132,8 @@ class DayWritten:
     """When the rows of one date were written.
 
     Attributes:
-        newest: The last of them (UTC); None: no column records it.
+        game_date: The date.
+        newest: When the last of them was written (UTC); None if no column records it.
     """
 
     game_date: date
@@ -146,7 +148,16 @@ def profile_days(
     until: date,
     groups: Groups,
 ) -> list[DayProfile]:
-    """Each date from `since` to `until` that has rows, oldest first, in one scan; `measures` are of the active rows."""
+    """Return a profile of each date that has rows, oldest first, in one scan.
+
+    Args:
+        warehouse: Where the table is.
+        spec: The main table.
+        measures: The figures to compute from the active rows.
+        since: The first date.
+        until: The last date.
+        groups: The columns to group by.
+    """
     written = _written(spec, warehouse.columns(spec.table))
     counted, day = is_active(spec), spec.dates.day("T")
     units = f"COUNT(DISTINCT IF({counted}, T.{quoted(groups.unit)}, NULL))" if groups.unit else "0"
@@ -176,14 +187,20 @@ def _source(row: Row, newest: datetime | None, measured: Mapping[str, float | No
 
 
 def _name(value: object) -> str | None:
-    """Of a unit or source, whose column may be of any type."""
+    """Return a unit or source as text; its column may have any type."""
     return None if value is None else str(value)
 
 
 def last_written(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> DayWritten | None:
-    """The newest date from `since` to `until` that has rows; None: none has.
+    """Return the newest date from `since` to `until` that has rows; None if none has.
 
-    Looked for from the end, in up to three queries: mostly the first date has rows, and no other is read.
+    It searches backwards in up to three queries, because usually the last date has rows and no other must be read.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        since: The first date.
+        until: The last date.
     """
     written = _written(spec, warehouse.columns(spec.table))
     day = spec.dates.day("T")
@@ -199,13 +216,19 @@ def last_written(warehouse: Warehouse, spec: TableSpec, since: date, until: date
 
 
 def rows_of_date(warehouse: Warehouse, spec: TableSpec, game_date: date) -> int:
-    """How many rows the date has, superseded ones too."""
+    """Return the date's number of rows, including superseded ones.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        game_date: The date.
+    """
     sql = f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} WHERE {spec.dates.of_day()}"
     return int(warehouse.query(sql, spec.dates.bound(day=game_date))[0]["row_count"])
 
 
 def _written(spec: TableSpec, columns: Sequence[Column]) -> dict[str, str]:
-    """By its alias each aggregate that tells when the last of some rows T was written."""
+    """Return the aggregates that show when the last of the rows T was written, by alias."""
     moments = {column.name for column in columns if column.type == "TIMESTAMP"}
     names = [name for name in spec.newest_first if name in moments]
     return {f"newest__{name}": f"MAX(T.{quoted(name)}) AS {quoted(f'newest__{name}')}" for name in names}
@@ -218,7 +241,16 @@ def _newest(row: Row, written: Iterable[str]) -> datetime | None:
 def cells_of(
     warehouse: Warehouse, spec: TableSpec, groups: Groups, since: date, game_date: date, *, fewest_dates: int
 ) -> list[Cell]:
-    """The units and sources that the date has rows of, or that so many dates since `since` have rows of."""
+    """Return the units and sources that have rows on the date, or on at least `fewest_dates` dates since `since`.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        groups: The columns to group by.
+        since: The first of the earlier dates.
+        game_date: The date.
+        fewest_dates: On how many earlier dates a group must have rows if it has none on the date.
+    """
     day = spec.dates.day("T")
     columns = {name: f"T.{quoted(column)}" for name in ("unit", "source") if (column := getattr(groups, name))}
     selected = ", ".join(f"{column} AS {name}" for name, column in columns.items())
@@ -248,5 +280,5 @@ def cells_of(
 
 
 def is_active(spec: TableSpec) -> str:
-    """GoogleSQL: whether readers see the row T."""
+    """Return GoogleSQL for whether readers see the row T."""
     return f"COALESCE(T.{quoted(spec.active_column)}, FALSE)" if spec.active_column else "TRUE"

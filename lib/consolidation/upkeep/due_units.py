@@ -1,4 +1,4 @@
-"""How many units were due on each date, and how many rows there are: counted in the warehouse."""
+"""Count in the warehouse how many units were due on each date, and how many rows there are."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class DueTable:
 
     Attributes:
         name: ``dataset.table``.
-        date_column: Says what is due on which date.
-        unit_column: Its different values are counted; empty: its rows are.
-        where: By column the values of the rows that are due; any others are listed, and not due.
-        date_type: Of its date column. Of a `TIMESTAMP` the date is the day in the environment's zone.
+        date_column: The column with the due date.
+        unit_column: The column whose distinct values are counted; if empty, rows are counted.
+        where: The values of rows that are due, by column; all other rows are not due.
+        date_type: The type of the date column. For a `TIMESTAMP` the date is the day in the environment's time zone.
     """
 
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
@@ -46,13 +46,21 @@ class DueTable:
         except InvalidIdentifier as error:
             raise UserError(f"due.table: {error}") from error
         if empty := [column for column, allowed in self.where.items() if not allowed]:
-            raise UserError(f"due.table.where: {empty[0]} names no value, so nothing would ever be due; list some")
+            raise UserError(
+                f"due.table.where: {empty[0]} has no values, so nothing would ever be due; list at least one"
+            )
 
 
 def query_of(table: DueTable, since: date, until: date, timezone: str = "") -> tuple[str, dict[str, Value]]:
-    """GoogleSQL for each date of these that the table lists, and how many units are due; and its parameters.
+    """Return GoogleSQL, with its parameters, for the number of units due on each date that the table lists.
 
-    A date of which nothing is due counts 0, which is another answer than a date that is not listed.
+    A listed date with nothing due counts 0, which differs from a date that is not listed.
+
+    Args:
+        table: The table.
+        since: The first date.
+        until: The last date.
+        timezone: The time zone that decides a timestamp's date; empty means UTC.
     """
     dates = DateColumn(table.date_column, table.date_type, timezone)
     bound: dict[str, Value] = {**dates.bound(since=since, until=until)}
@@ -72,32 +80,44 @@ def query_of(table: DueTable, since: date, until: date, timezone: str = "") -> t
 
 
 def due_units(warehouse: Warehouse, sql: str, parameters: Parameters) -> dict[date, int]:
-    """What the query of a date and a number of units returns, by date.
+    """Run a query that returns dates and numbers of units; return the numbers by date.
+
+    Args:
+        warehouse: Where the tables are.
+        sql: The query.
+        parameters: Its parameters.
 
     Raises:
-        UnfitAnswer: Its rows are something else.
+        UnfitAnswer: A row is not a date and a whole number, or a date appears twice.
     """
     found: dict[date, int] = {}
     for row in warehouse.query(sql, parameters):
         day, units = _checked(row)
         if day in found:
-            raise UnfitAnswer(f"due.query returns {day} twice; group by the date")
+            raise UnfitAnswer(f"due.query returned {day} twice; group by the date")
         found[day] = units
     return found
 
 
 def _checked(row: Row) -> tuple[date, int]:
     match [*row.values()]:
-        # A datetime is a date too, and True is a whole number.
+        # In Python a datetime is also a date, and True is also an int.
         case [day, units] if type(day) is date and type(units) is int and units >= 0:
             return day, units
         case values:
             shown = ", ".join(f"{value!r:.40}" for value in values)
-            raise UnfitAnswer(f"due.query returns ({shown}); each row must be a DATE and a whole number")
+            raise UnfitAnswer(f"due.query returned ({shown}); each row must be a DATE and a whole number")
 
 
 def rows_by_date(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> dict[date, int]:
-    """The dates from `since` to `until` that have rows, and how many, superseded ones too: the date column is read."""
+    """Return the number of rows, including superseded ones, of each date that has any; reads only the date column.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        since: The first date.
+        until: The last date.
+    """
     day = spec.dates.day("T")
     rows = warehouse.query(
         f"SELECT {day} AS day, COUNT(*) AS row_count FROM {spec.table.sql} AS T "

@@ -1,7 +1,7 @@
-"""Finding duplicates of the business key and explaining how they came to be.
+"""Find duplicates of the business key, and explain how they arose.
 
-What judges is the exact key over the rows that readers see. Where a table has key columns that others round, the keys
-once these are rounded are counted beside it, superseded rows included; that decides nothing.
+Duplicates are judged by the exact key over the rows that readers see. If a table has key columns that other tools
+round, duplicates by the rounded key are counted too, including superseded rows; that count is only informative.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _PLACE = "place__"
 
 
 class DuplicateKind(StrEnum):
-    """How the rows of one key differ: by their ids, or by their values where the table has no column of ids.
+    """How the rows of one key differ: by their ids, or by their values if the table has no row ids.
 
-    `SAME_ID`: one batch was consolidated twice. `DIFFERENT_IDS`: two generations, or two batches, raced. `BOTH`: some
-    of each among the rows of one key. `IDENTICAL`: the same rows were written twice. `DIFFERING`: two versions.
+    `SAME_ID`: one batch was consolidated twice. `DIFFERENT_IDS`: two generations, or two batches, raced. `BOTH`: both
+    occur among the rows of one key. `IDENTICAL`: the same rows were written twice. `DIFFERING`: there are two versions.
     """
 
     SAME_ID = "same id twice"
@@ -45,14 +45,15 @@ class DuplicateCount:
     """Duplicates of one date.
 
     Attributes:
+        game_date: The date.
         rows: Rows that readers see.
         keys: Distinct business keys among them.
         duplicate_keys: Keys with several rows.
         excess_rows: Rows beyond the first of each key.
-        inactive_keys: Keys with several stored rows, of which readers see at most one.
-        stored_rows: All rows, superseded ones included.
-        rounded_keys: Keys with several stored rows once the rounded columns are rounded; None: not asked for, or the
-            table has no such columns.
+        inactive_keys: Keys with several stored rows where readers see at most one.
+        stored_rows: All rows, including superseded ones.
+        rounded_keys: Keys with several stored rows after rounding; None if not requested, or if the table has no
+            rounded columns.
     """
 
     game_date: date
@@ -72,18 +73,18 @@ class DuplicateGroup:
     """The rows of one duplicate key, the one that a repair keeps first.
 
     Attributes:
-        key: Key column to value.
+        key: The key, by column.
         rows: How many rows have it.
         kind: How they differ.
-        row_ids: Their ids; empty texts where the table has none.
-        created_at: When each was created, or written where that is all that is recorded; None: not recorded.
-        gap_ms: Milliseconds between the first and the last creation; None: unknown.
-        batches: Batches whose staging tables still hold the key; empty when cleaned up.
+        row_ids: Their ids; empty strings if the table has none.
+        created_at: When each was created, or written if only that is recorded; None if not recorded.
+        gap_ms: Milliseconds between the first and the last creation; None if unknown.
+        batches: Batches whose staging tables still hold the key; empty after cleanup.
         staging_tables: Those tables.
         keep: The id of the row that a repair keeps.
-        members: The rows themselves, the one that a repair keeps first.
-        differs: Columns in which the rows differ, but for their ids and the times at which they were written.
-        written_differs: The columns of those times in which they differ.
+        members: The rows, the one that a repair keeps first.
+        differs: Columns in which the rows differ, except ids and times of writing.
+        written_differs: The times of writing in which they differ.
     """
 
     key: Mapping[str, Any]
@@ -104,12 +105,12 @@ class DuplicateGroup:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The duplicates of a date; of very many the first thousands, by key.
+    """The duplicates of a date; if there are very many, the first thousands by key.
 
     Attributes:
-        count: Of all.
-        groups: Those that were read.
-        columns: What was read of each row: all columns of the table, the key first.
+        count: The counts of all duplicates.
+        groups: The groups that were read.
+        columns: The columns that were read: all columns of the table, the key first.
     """
 
     count: DuplicateCount
@@ -131,10 +132,16 @@ class Explanation:
 def count_duplicates(
     warehouse: Warehouse, spec: TableSpec, since: date, until: date, *, with_rounded: bool = False
 ) -> list[DuplicateCount]:
-    """Duplicates of each date from `since` to `until` that has rows, oldest first.
+    """Count the duplicates of each date that has rows, oldest first.
 
-    The table is read once, for reading is billed by the column. `with_rounded` adds the rounded keys of a table that
-    has rounded columns, which takes as long again.
+    The table is read once, because reading is billed by the column.
+
+    Args:
+        warehouse: Where the table is.
+        spec: The main table.
+        since: The first date.
+        until: The last date.
+        with_rounded: Also count by rounded key if the table has rounded columns; takes twice as long.
     """
     rounded = with_rounded and bool(spec.rounded_columns)
     rows = warehouse.query(_count_sql(spec, with_rounded=rounded), spec.dates.bound(since=since, until=until))
@@ -154,12 +161,12 @@ def count_duplicates(
 
 
 def duplicates_on(warehouse: Warehouse, spec: TableSpec, game_date: date) -> DuplicateCount:
-    """Duplicates of one date; all figures are 0 when it has no rows."""
+    """Count the duplicates of one date; all figures are 0 if it has no rows."""
     return next(iter(count_duplicates(warehouse, spec, game_date, game_date)), DuplicateCount(game_date))
 
 
 def _count_sql(spec: TableSpec, *, with_rounded: bool) -> str:
-    """Rows by exact key, those by rounded key if that is asked for, and those by date. Parameters: since and until."""
+    """Return a SELECT of counts by exact key, optionally rounded key, and date. Parameters: since, until."""
     day = spec.dates.day("T")
     keys = {f"key_{number}": name for number, name in enumerate(spec.key_columns)}
     columns = [f"T.{quoted(name)}" for name in keys.values()]
@@ -189,16 +196,20 @@ def _count_sql(spec: TableSpec, *, with_rounded: bool) -> str:
 
 
 def _rounded(key: str) -> str:
-    """As ``CAST(COALESCE(key, -1) AS INT64)`` rounds, half away from zero."""
+    """Round as ``CAST(COALESCE(key, -1) AS INT64)`` does, half away from zero."""
     return f"CAST(ROUND(COALESCE({key}, -1)) AS INT64)"
 
 
 def explain_duplicates(
     warehouse: Warehouse, spec: TableSpec, game_date: date, counted: DuplicateCount | None = None
 ) -> Explanation:
-    """The duplicate keys of a date: how their rows differ, their times, and where the rows came from.
+    """Return a date's duplicate keys: how their rows differ, their times, and where the rows came from.
 
-    `counted` is what `duplicates_on` has just returned, if it was asked already.
+    Args:
+        warehouse: Where the table is.
+        spec: The main table.
+        game_date: The date.
+        counted: The result of `duplicates_on`, if the caller has just called it.
     """
     count = counted or duplicates_on(warehouse, spec, game_date)
     if count.duplicate_keys == 0:
@@ -220,7 +231,7 @@ def _most_rows(columns: Sequence[Column]) -> int:
 
 
 def _rows_sql(spec: TableSpec, columns: Sequence[Column]) -> str:
-    """The rows of duplicate keys, each with its place among those of its key, as a repair ranks them."""
+    """Return a SELECT of the rows of duplicate keys, each with its rank within its key, as a repair ranks them."""
     place = rank(spec, columns, spec.key_columns)
     return (
         f"SELECT *, {place} AS {_PLACE} FROM ({duplicated_rows(spec)}) AS doubled "
@@ -229,7 +240,7 @@ def _rows_sql(spec: TableSpec, columns: Sequence[Column]) -> str:
 
 
 def _by_key(rows: Sequence[Row], most: int) -> Iterator[list[Row]]:
-    """The rows of each key; those of the last one only if all of them were read."""
+    """Yield the rows of each key; those of the last key only if all of them were read."""
     starts = [number for number, row in enumerate(rows) if row[_PLACE] == 1]
     ends = [*starts[1:], *([len(rows)] if len(rows) < most else [])]
     for start, end in zip(starts, ends, strict=False):
@@ -237,18 +248,19 @@ def _by_key(rows: Sequence[Row], most: int) -> Iterator[list[Row]]:
 
 
 def group_of(spec: TableSpec, columns: Sequence[Column], members: Sequence[Row], holders: Holders) -> DuplicateGroup:
-    """How the rows of one key differ.
+    """Return how the rows of one key differ.
 
     Args:
-        columns: Of the table.
-        members: Its rows, the one that a repair keeps first; at least one.
+        spec: The main table.
+        columns: The table's columns.
+        members: The key's rows, the one that a repair keeps first; at least one.
         holders: The result of `staging_holders`.
     """
     key = tuple(members[0][name] for name in spec.key_columns)
     types = {column.name: column.type for column in columns}
     row_ids = tuple(str(row.get(spec.row_id_column) or "") for row in members)
     written = [name for name in ("created_at", *reversed(spec.newest_first)) if types.get(name) == "TIMESTAMP"]
-    # Of several columns that say how new a row is, the last one changes least.
+    # Of several columns that show how new a row is, the last one changes least.
     created = tuple(row[written[0]] if written else None for row in members)
     known = [moment for moment in created if moment is not None]
     first_written = [name for name in spec.never_update if types.get(name) in ("TIMESTAMP", "DATETIME")]
@@ -273,7 +285,7 @@ def group_of(spec: TableSpec, columns: Sequence[Column], members: Sequence[Row],
 
 
 def _is_one(values: Sequence[Any]) -> bool:
-    """Whether all are equal, NaN to NaN as well."""
+    """Return whether all values are equal, with NaN equal to NaN."""
     first = values[0]
     return all(value == first or (value != value and first != first) for value in values[1:])
 

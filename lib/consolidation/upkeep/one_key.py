@@ -1,6 +1,6 @@
-"""One key of a date: its rows, the keys that a part of it fits, and the staging tables that hold it.
+"""One key of a date: its rows, keys that match part of it, and the staging tables that hold it.
 
-Each read names its columns and compares the date with constants, so that it costs as little as its question needs.
+Each query names its columns and compares the date with constants, to read as little as possible.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class KeyCount:
     """A key, and how many rows have it.
 
     Attributes:
-        key: Key column to value, in the order of the key columns.
+        key: The key by column, in the order of the key columns.
         rows: Rows that readers see.
-        stored_rows: All rows, superseded ones included.
+        stored_rows: All rows, including superseded ones.
     """
 
     key: Mapping[str, Any]
@@ -48,7 +48,7 @@ class StagedKey:
     Attributes:
         table: The table.
         rows: How many rows of the key it holds.
-        row_ids: Their ids; none where the table has none.
+        row_ids: Their ids; empty if the table has none.
     """
 
     table: StagingTable
@@ -61,10 +61,13 @@ class StagedKey:
 def keys_like(
     warehouse: Warehouse, spec: TableSpec, day: date, part: Mapping[str, Any], *, only_duplicates: bool = False
 ) -> list[KeyCount]:
-    """The keys of a date that have these values, those with most rows first; at most `MOST_KEYS`.
+    """Return the keys of a date that have these values, those with most rows first; at most `MOST_KEYS`.
 
     Args:
-        part: Some key columns, or none, with values of their types; None is NULL.
+        warehouse: Where the table is.
+        spec: The main table.
+        day: The date.
+        part: Values of some key columns; may be empty, and None is NULL.
         only_duplicates: Only keys with several rows that readers see.
     """
     keys = column_list(spec.key_columns, "T")
@@ -86,11 +89,14 @@ def keys_like(
 def rows_of_key(
     warehouse: Warehouse, spec: TableSpec, columns: Sequence[Column], day: date, key: Mapping[str, Any]
 ) -> tuple[list[Row], list[Row]]:
-    """The rows of a key that readers see, the one that a repair keeps first, and those that they do not see.
+    """Return two lists of a key's rows: those that readers see, the one that a repair keeps first, and the others.
 
     Args:
-        columns: Of the table; all of them are read, of at most `MOST_ROWS` rows.
-        key: Every key column.
+        warehouse: Where the table is.
+        spec: The main table.
+        columns: The table's columns; all are read, for at most `MOST_ROWS` rows.
+        day: The date.
+        key: The value of every key column.
     """
     active = f"COALESCE({quoted(spec.active_column)}, FALSE)" if spec.active_column else "TRUE"
     place = rank(spec, columns, spec.key_columns)
@@ -108,7 +114,14 @@ def rows_of_key(
 
 
 def staged_of_key(warehouse: Warehouse, spec: TableSpec, day: date, key: Mapping[str, Any]) -> list[StagedKey]:
-    """The staging tables that still hold the key, by name."""
+    """Return the staging tables that still hold the key, by name.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        day: The date.
+        key: The value of every key column.
+    """
     try:
         return list(_staged(warehouse, spec, day, key))
     except TableNotFound:
@@ -140,7 +153,7 @@ def _ids_sql(spec: TableSpec, table: TableName, columns: set[str], of_key: str) 
 
 
 def _condition(part: Mapping[str, Any], alias: str) -> tuple[list[str], dict[str, Value]]:
-    """The comparisons, and what they bind; a NULL is not bound, for it equals nothing."""
+    """Return the comparisons and their parameters; NULL is not bound, because it equals nothing."""
     columns = {name: f"{alias}.{quoted(name)}" if alias else quoted(name) for name in part}
     given = {f"key_{number}": value for number, value in enumerate(part.values())}
     where = [

@@ -1,4 +1,4 @@
-"""Rows that a table has from before this library consolidated it: written as they are, and read to learn from."""
+"""Rows from before this library consolidated a table: insert them unchanged, and read a sample."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ _CARRIER = "past-rows"
 
 
 def insert_as_they_are(warehouse: Warehouse, spec: TableSpec, rows: Rows, *, source: str = "the past rows") -> None:
-    """Insert rows past any consolidation: no key is looked at, and no fence moved. For a table of one's own.
+    """Insert rows without a consolidation: keys are not compared and no fence is moved. Only for private tables.
 
     Args:
-        source: What the rows are called in messages.
+        warehouse: Where the table is.
+        spec: The main table.
+        rows: The rows.
+        source: What messages call the rows.
 
     Raises:
-        StagedDataError: A row does not fit; nothing was inserted.
+        StagedDataError: A row does not match the table; nothing was inserted.
     """
     writes = BatchStagingWriter(warehouse, spec).write_batch(rows, batch_id=_CARRIER, workers=1, source=source)
     inserts = []
@@ -41,7 +44,16 @@ def insert_as_they_are(warehouse: Warehouse, spec: TableSpec, rows: Rows, *, sou
 def newest_rows(
     warehouse: Warehouse, table: TableName, columns: Iterable[Column], dates: DateColumn, *, until: date, most: int
 ) -> list[Row]:
-    """Rows of the newest date that has any, at most `most`, which is a few thousand; none: there is no such date."""
+    """Return rows of the newest date that has any; empty if there is none.
+
+    Args:
+        warehouse: Where the table is.
+        table: The table.
+        columns: The columns to read.
+        dates: The table's date column.
+        until: The last date to consider.
+        most: The maximum number of rows, a few thousand.
+    """
     name, (_, after) = quoted(dates.name), dates.limits(until)
     [newest] = warehouse.query(f"SELECT MAX({name}) AS value FROM {table.sql} WHERE {name} < @after", {"after": after})
     if newest["value"] is None:

@@ -1,9 +1,8 @@
-"""Removing duplicates: planned, shown, backed up, done in one transaction, verified.
+"""Remove duplicates: plan, back up, repair in one transaction, verify.
 
-For each duplicate key the newest row stays (the spec's `newest_first`). All rows of
-those keys are copied to a backup table first; the same transaction removes them and puts
-back the ones to keep, and does nothing at all if it finds other rows than the plan did.
-`undo` puts them back.
+The newest row of each duplicate key stays (by the spec's `newest_first`). One transaction
+copies all rows of those keys to a backup table, removes them and puts back the ones to
+keep; it changes nothing if the rows differ from those of the plan. `undo` restores them.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from lib.words.brief import brief
 
 BACKUP_PREFIX = "_repair_backup_"
 KEPT_FOR_EVER = "it is dropped"
-# What a repair files of its backup.
+# Keys of the audit entry that describe the backup.
 BACKUP, BACKUP_UNTIL = "backup", "backup kept until"
 
 
@@ -42,11 +41,12 @@ class RepairPlan:
     """What a repair of a date would do.
 
     Attributes:
+        game_date: The date.
         duplicate_keys: Keys with several rows.
         rows_found: All rows of those keys.
-        rows_to_remove: `rows_found` less one for each key.
-        rows_of_date: All rows of the date, superseded ones included.
-        rows_digest: Of the content of all rows of those keys; empty when there are none.
+        rows_to_remove: `rows_found` minus one for each key.
+        rows_of_date: All rows of the date, including superseded ones.
+        rows_digest: A digest of the content of all rows of those keys; empty if there are none.
     """
 
     game_date: date
@@ -66,14 +66,14 @@ class RepairPlan:
 
 @dataclass(frozen=True)
 class Backup:
-    """A table for the rows of a repair; from `expires_at` on it may be gone, or never where that is None."""
+    """A backup table for a repair; from `expires_at` on it may be removed, or never if that is None."""
 
     table: TableName
     expires_at: datetime | None
 
     @property
     def kept_until(self) -> str:
-        """For people, in UTC."""
+        """When the backup expires, for people, in UTC."""
         return f"{self.expires_at:%Y-%m-%d %H:%M} UTC" if self.expires_at else KEPT_FOR_EVER
 
 
@@ -82,10 +82,11 @@ class RepairResult:
     """A repair that was committed.
 
     Attributes:
-        backup_table: Holds all rows of the duplicate keys as they were.
-        removed: Rows removed for good.
-        kept: Rows kept: one a key.
-        duplicate_keys_after: Counted again afterwards.
+        game_date: The date.
+        backup_table: Holds all rows of the duplicate keys from before the repair.
+        removed: Rows removed.
+        kept: Rows kept, one per key.
+        duplicate_keys_after: Duplicate keys counted afterwards.
     """
 
     game_date: date
@@ -98,9 +99,13 @@ class RepairResult:
 def plan_repair(
     warehouse: Warehouse, spec: TableSpec, game_date: date, counted: DuplicateCount | None = None
 ) -> RepairPlan:
-    """Look at the duplicates of a date. Reads only; without duplicates, no row's content is read.
+    """Plan the repair of a date. Changes nothing, and reads the content of rows only if there are duplicates.
 
-    `counted` is what `duplicates_on` has just returned, if it was asked already.
+    Args:
+        warehouse: Where the table is.
+        spec: The main table.
+        game_date: The date.
+        counted: The result of `duplicates_on`, if the caller has just called it.
     """
     count = counted or duplicates_on(warehouse, spec, game_date)
     if not count.duplicate_keys:
@@ -117,7 +122,7 @@ def plan_repair(
 
 
 def new_backup(spec: TableSpec, game_date: date) -> Backup:
-    """A fresh name for the backup of a repair, and how long it is kept from now on."""
+    """Return a new name for a repair's backup, and until when it is kept."""
     table = spec.table.sibling(f"{BACKUP_PREFIX}{game_date:%Y_%m_%d}_{uuid.uuid4().hex[:8]}")
     return Backup(table, spec.retention.backup_until(datetime.now(UTC)))
 
@@ -131,14 +136,20 @@ def apply_repair(
     backup: Backup | None = None,
     record: ActionRecord | None = None,
 ) -> RepairResult:
-    """Do what the plan says, under the date's lock, or nothing; the record is filed in the same transaction.
+    """Apply the plan under the date's lock, or change nothing.
 
-    By default a `new_backup` is made.
+    Args:
+        warehouse: Where the table is.
+        locks: The lock of each date.
+        spec: The main table.
+        plan: The result of `plan_repair`.
+        backup: Where to copy the rows; by default a `new_backup`.
+        record: The audit entry, filed in the same transaction.
 
     Raises:
-        RepairRefused: The table holds other duplicates than the plan found, or other rows of them.
+        RepairRefused: The duplicates have changed since they were planned.
         UserError: The plan is empty.
-        LockError: The date's lock could not be had.
+        LockError: The date's lock could not be acquired.
     """
     if plan.is_empty:
         raise UserError(f"{plan.game_date} has no duplicate keys; there is nothing to repair")
@@ -175,7 +186,7 @@ def apply_repair(
 
 
 def _drop_if_empty(warehouse: Warehouse, backup: TableName) -> None:
-    """An error may come after the commit (the lease was lost): then the backup is needed."""
+    """Drop the backup only if it is empty: an error after the commit (a lost lease) leaves a backup that is needed."""
     if warehouse.query(f"SELECT COUNT(*) AS row_count FROM {backup.sql}")[0]["row_count"] == 0:
         warehouse.drop([backup])
 
@@ -206,9 +217,9 @@ def _repair_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName)
 
 
 def delete_keys_of(spec: TableSpec, keys: str) -> str:
-    """A MERGE, since BigQuery may refuse a DELETE whose EXISTS compares NULL-safely.
+    """Return a MERGE that deletes the keys' rows; BigQuery may refuse a DELETE with a NULL-safe EXISTS.
 
-    `keys` names a relation with one row a key.
+    `keys` names a relation with one row per key.
     """
     return (
         f"MERGE INTO {spec.table.sql} AS T USING {keys} AS K "

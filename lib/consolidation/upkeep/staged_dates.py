@@ -1,4 +1,4 @@
-"""Which dates staging tables hold, read before the main table is: BigQuery skips partitions only by constants."""
+"""Read the dates in staging tables before reading the main table: BigQuery skips partitions only by constants."""
 
 from __future__ import annotations
 
@@ -25,11 +25,15 @@ def staged_dates(
     unset: Counter[str] | None = None,
     marks: Sequence[str] = (),
 ) -> Iterator[tuple[date, date, list[TableName]]]:
-    """First and last dates of the staged rows, with the tables that have rows in between; counts `rows` by table.
+    """Yield spans of the staged rows' dates (first, last), each with the tables that have rows in it.
 
-    `unset` counts those that lack one of the marks.
-
-    Read from staging alone, before the main table: BigQuery skips partitions only by constants.
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        tables: The staging tables.
+        rows: Receives the number of rows by table.
+        unset: Receives the number of rows with a NULL mark, by table.
+        marks: The columns that count as marks.
     """
     holders: dict[date, list[TableName]] = {}
     for table, day, number, lacking in _rows_by_date(warehouse, spec, tables, marks):
@@ -43,7 +47,7 @@ def staged_dates(
 
 
 def _spans(days: Sequence[date]) -> list[tuple[date, date]]:
-    """Sorted dates as first and last dates of few spans; dates in between are read only where there are many."""
+    """Group sorted dates into a few spans of first and last date; only with many gaps do spans include other dates."""
     gaps = [number for number in range(1, len(days)) if days[number] - days[number - 1] > _GAP]
     widest = sorted(gaps, key=lambda number: days[number - 1] - days[number])[: _MOST_SPANS - 1]
     bounds = [0, *sorted(widest), len(days)]
@@ -53,10 +57,15 @@ def _spans(days: Sequence[date]) -> list[tuple[date, date]]:
 def rows_by_date(
     warehouse: Warehouse, spec: TableSpec, tables: Sequence[TableName]
 ) -> Iterator[tuple[TableName, date | None, int]]:
-    """How many rows of each date each staging table holds; all of them have a date column.
+    """Yield each staging table's number of rows per date; every table must have the date column.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        tables: The staging tables.
 
     Raises:
-        TableNotFound: One is gone.
+        TableNotFound: A table no longer exists.
     """
     return ((table, day, rows) for table, day, rows, _ in _rows_by_date(warehouse, spec, tables, ()))
 
@@ -64,7 +73,7 @@ def rows_by_date(
 def _rows_by_date(
     warehouse: Warehouse, spec: TableSpec, tables: Sequence[TableName], marks: Sequence[str]
 ) -> Iterator[tuple[TableName, date | None, int, int]]:
-    """The same, and how many of the rows lack one of the marks."""
+    """Yield the same, with the number of rows that have a NULL mark."""
     lacks = " OR ".join(f"S.{quoted(name)} IS NULL" for name in marks) or "FALSE"
     items = f"{spec.dates.cast_day('S')} AS day, {lacks} AS lacks"
     for start in range(0, len(tables), TABLES_A_QUERY):
@@ -77,7 +86,7 @@ def _rows_by_date(
 
 
 def union(tables: Sequence[TableName], items: str) -> str:
-    """These items of the rows S of all tables, each with its table's name."""
+    """Return a SELECT of these items from the rows S of all tables, each with its table's name."""
     return " UNION ALL ".join(
         f"SELECT '{table.table}' AS staging_table, {items} FROM {table.sql} AS S" for table in tables
     )

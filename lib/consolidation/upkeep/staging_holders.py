@@ -1,4 +1,4 @@
-"""Where the rows of duplicate keys came from: the staging tables that still hold them."""
+"""The staging tables that still hold duplicate keys, which shows where their rows came from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ Holders = dict[tuple[Any, ...], list[StagingTable]]
 
 
 def staging_holders(warehouse: Warehouse, spec: TableSpec, game_date: date) -> Holders:
-    """Which staging tables still hold each duplicate key of the date; keys as the main table spells them."""
+    """Return the staging tables that still hold each duplicate key of the date; keys as spelled in the main table.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        game_date: The date.
+    """
     tables = {table.name: table for table in staging_of(warehouse, spec)}
     columns = warehouse.columns_of(list(tables)) if tables else {}
     needed = {*spec.key_columns, spec.date_column}

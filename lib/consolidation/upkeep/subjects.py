@@ -1,4 +1,4 @@
-"""What readers see of each date, subject by subject: what one row stays active within, or else a key."""
+"""Count by subject what readers see of each date: a subject is a group with one active row, or else a key."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from lib.consolidation.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class Activity:
-    """What readers see of one date, subject by subject: see `subject_columns`.
+    """What readers see of one date, counted by subject: see `subject_columns`.
 
     Attributes:
-        subjects: How many there are.
-        unseen: Subjects without an active row: readers see nothing of them.
+        game_date: The date.
+        subjects: Number of subjects.
+        unseen: Subjects without an active row, which readers do not see.
         several: Subjects with several active rows.
-        most: Active rows of the subject that has most of them.
+        most: The most active rows of any subject.
     """
 
     game_date: date
@@ -37,8 +38,8 @@ class Subject:
 
     Attributes:
         key: The values of `subject_columns`.
-        rows: All of them.
-        active_rows: Those that readers see.
+        rows: Number of rows.
+        active_rows: Number of rows that readers see.
     """
 
     key: Mapping[str, Any]
@@ -47,15 +48,22 @@ class Subject:
 
 
 def subject_columns(spec: TableSpec) -> tuple[str, ...]:
-    """What one row stays active within, where the table says so; else the key without the columns that are rounded.
+    """Return the columns that define a subject: `supersedes` if set, else the key without its rounded columns.
 
-    Rows that differ in such a column only, such as a number that moved, are about the same thing.
+    Rows that differ only in a rounded column, such as a number that moved, are about the same subject.
     """
     return spec.supersedes or tuple(name for name in spec.key_columns if name not in spec.rounded_columns)
 
 
 def activity_by_day(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> list[Activity]:
-    """Each date from `since` to `until` that has rows, oldest first."""
+    """Return the activity of each date from `since` to `until` that has rows, oldest first.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        since: The first date.
+        until: The last date.
+    """
     day = spec.dates.day("T")
     subject = column_list(subject_columns(spec), "T")
     grouped = f"{day}, {subject}" if subject else day
@@ -72,7 +80,15 @@ def activity_by_day(warehouse: Warehouse, spec: TableSpec, since: date, until: d
 def subjects_of_date(
     warehouse: Warehouse, spec: TableSpec, game_date: date, *, several: bool, most: int
 ) -> list[Subject]:
-    """Subjects of the date without an active row or, for `several`, with more than one; no more than `most`."""
+    """Return at most `most` subjects of the date without an active row or, if `several`, with more than one.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        game_date: The date.
+        several: True for subjects with several active rows, False for subjects without one.
+        most: The maximum number.
+    """
     subject, active = column_list(subject_columns(spec), "T"), f"COUNTIF({is_active(spec)})"
     rows = warehouse.query(
         f"SELECT {subject}, COUNT(*) AS row_count, {active} AS active_rows FROM {spec.table.sql} AS T "

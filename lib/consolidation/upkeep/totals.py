@@ -1,4 +1,4 @@
-"""All consolidations of the ledger, added up in the warehouse."""
+"""Totals of all consolidations in the ledger, summed in the warehouse."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ROWS = ("staged", "inserted", "updated", "deduplicated", "superseded")
 
 @dataclass(frozen=True)
 class LedgerTotals:
-    """Since the ledger was begun.
+    """Totals since the ledger was created.
 
     Attributes:
-        runs: Committed consolidations.
-        rows: How many rows they staged, inserted, updated and so on, by that word.
-        newest: When the newest of them began its transaction (UTC); None: there is none.
+        runs: Number of committed consolidations.
+        rows: Number of rows by what happened to them: staged, inserted, updated and so on.
+        newest: When the newest began its transaction (UTC); None if there are none.
     """
 
     runs: int = 0
@@ -30,7 +30,7 @@ class LedgerTotals:
 
 
 def ledger_totals(warehouse: Warehouse, spec: TableSpec) -> LedgerTotals:
-    """One query; nothing is in a ledger that does not exist yet."""
+    """Return the totals, in one query; zeros if the ledger does not exist yet."""
     columns = {column.name for column in ledger_columns(spec)}
     words = [word for word in _ROWS if f"{word}_rows" in columns]
     sums = [f"SUM({word}_rows) AS {word}" for word in words]

@@ -1,4 +1,4 @@
-"""Putting back what a repair has removed: planned, then done in one transaction, or refused."""
+"""Undo a repair: plan it, then restore the removed rows in one transaction, or refuse."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ from lib.locking.lock import ConsolidationLock
 
 @dataclass(frozen=True)
 class UndoPlan:
-    """What an undo would put back.
+    """What an undo would restore.
 
     Attributes:
-        backup_table: Holds all rows of the repaired keys as they were.
-        rows_to_put_back: All rows of the backup.
-        rows_to_replace: The rows that the repair kept: one a key.
-        rows_digest: Of the backup's content.
+        game_date: The date.
+        backup_table: Holds all rows of the repaired keys from before the repair.
+        rows_to_put_back: Number of rows in the backup.
+        rows_to_replace: Number of rows that the repair kept, one per key.
+        rows_digest: A digest of the backup's content.
     """
 
     game_date: date
@@ -45,19 +46,25 @@ class UndoPlan:
 
 
 def plan_undo(warehouse: Warehouse, spec: TableSpec, game_date: date, backup_table: str) -> UndoPlan:
-    """Look at a backup and at the rows that were kept. Reads only.
+    """Compare a backup with the rows that the repair kept, and plan the undo. Changes nothing.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table.
+        game_date: The date.
+        backup_table: The backup's name, without dataset.
 
     Raises:
-        UserError: It is no backup of that date, or there is none of that name.
+        UserError: It is not a backup of that date, or does not exist.
         RepairRefused: The rows that the repair kept have changed since.
     """
     if backup_table == spec.superseded.table:
         raise UserError(
-            f"{backup_table} says which rows consolidations have superseded, and a consolidation is not undone; "
-            "stage the rows that should be the active ones, and consolidate them"
+            f"{backup_table} records superseded rows, and a consolidation cannot be undone; "
+            "stage the rows that should be active, and consolidate them"
         )
     if not plain_identifier(backup_table, "backup table").startswith(BACKUP_PREFIX):
-        raise UserError(f"{backup_table} is no backup of a repair; their names start with {BACKUP_PREFIX}")
+        raise UserError(f"{backup_table} is not a repair backup; their names start with {BACKUP_PREFIX}")
     backup = spec.table.sibling(backup_table)
     columns = warehouse.columns_of([backup]).get(backup)
     if columns is None:
@@ -71,21 +78,21 @@ def plan_undo(warehouse: Warehouse, spec: TableSpec, game_date: date, backup_tab
         spec.dates.bound(day=game_date),
     )[0]
     if not found["row_count"] or found["of_date"] != found["row_count"]:
-        raise UserError(f"{backup_table} holds no rows of {game_date}; nothing was put back")
+        raise UserError(f"{backup_table} is not a backup of {game_date}; nothing was put back")
     if not (found["as_many"] and found["unchanged"]):
         raise RepairRefused(
-            f"{backup_table} cannot be put back: the rows that the repair kept are not there as they were (rows were "
-            "changed, added or removed since, or it was undone already); nothing was changed"
+            f"{backup_table} cannot be put back: the rows that the repair kept have changed since (rows were "
+            "changed, added or removed, or the repair was undone already); nothing was changed"
         )
     return UndoPlan(game_date, backup, int(found["row_count"]), int(found["kept_rows"]), found["content"])
 
 
 def _missing(warehouse: Warehouse, spec: TableSpec, backup_table: str) -> str:
-    """Why a backup is not there, as far as the trail of actions says."""
+    """Explain why a backup does not exist, as far as the audit trail shows."""
     for record in AuditTrail(warehouse, spec).records():
         after = json.loads(record.after) if record.after else {}
         if after.get(BACKUP) == backup_table and (until := after.get(BACKUP_UNTIL)):
-            return f"backup {backup_table} was kept until {until} and is gone, so this repair cannot be undone any more"
+            return f"backup {backup_table} was kept until {until} and no longer exists, so this repair cannot be undone"
     return f"there is no backup {backup_table}"
 
 
@@ -97,13 +104,18 @@ def undo_repair(
     *,
     record: ActionRecord | None = None,
 ) -> None:
-    """Put the rows of a backup table back in place of the rows that were kept. The backup stays.
+    """Replace the rows that the repair kept with those of the backup. The backup stays.
 
-    The record is filed in the same transaction.
+    Args:
+        warehouse: Where the tables are.
+        locks: The lock of each date.
+        spec: The main table.
+        plan: The result of `plan_undo`.
+        record: The audit entry, filed in the same transaction.
 
     Raises:
         RepairRefused: The backup or the kept rows have changed since the plan; nothing was changed.
-        LockError: The date's lock could not be had.
+        LockError: The date's lock could not be acquired.
     """
     columns = warehouse.columns(plan.backup_table)
     steps = _steps(spec, columns, plan.backup_table)
@@ -111,7 +123,7 @@ def undo_repair(
 
 
 def _present(spec: TableSpec, kept: str) -> str:
-    """The rows that the keys of the kept rows have now."""
+    """Return a SELECT of the current rows of the kept rows' keys."""
     return (
         f"SELECT T.* FROM {spec.table.sql} AS T JOIN {kept} AS K ON {same_key(spec, 'T', 'K')} "
         f"WHERE {counted_rows(spec, 'T')}"
@@ -123,7 +135,7 @@ def _as_many(spec: TableSpec, kept: str) -> str:
 
 
 def _unchanged(spec: TableSpec, columns: Sequence[Column], kept: str) -> str:
-    """By values and not by a digest: the backup may write a number with other digits after the point."""
+    """Compare by values, not by a digest, because the backup may store a number with other trailing digits."""
     compared = ", ".join(map(comparable, columns))
     present = f"SELECT {compared} FROM ({_present(spec, kept)}) AS P"
     return f"NOT EXISTS ((SELECT {compared} FROM {kept} AS kept) EXCEPT DISTINCT ({present}))"

@@ -285,7 +285,7 @@ TAKEN_AWAY: dict[str, Case] = {
         with_columns(*(Column(column.name, "STRING") for column in MAIN_TABLE)),
         "Main table",
         "FAIL",
-        "date_column: game_date must be a DATE, and is STRING",
+        "date_column: game_date must be a DATE, but is STRING",
         "Correct the column",
     ),
     "fences": (lambda project: project.tables.pop(FENCES), "Fences", "WARN", FENCES, "first consolidation creates it"),

@@ -73,7 +73,7 @@ def test_a_schedule_shows_what_is_due_what_is_not_and_what_is_unknown(platform: 
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("SELECT game_date, 1 FROM {} WHERE game_date BETWEEN @since AND @until", "returns 2026-01-17 twice"),
+        ("SELECT game_date, 1 FROM {} WHERE game_date BETWEEN @since AND @until", "returned 2026-01-17 twice"),
         ("SELECT game_id, 1 FROM {} WHERE game_date BETWEEN @since AND @until", "must be a DATE and a whole number"),
         ("SELECT game_date, -1 FROM {} WHERE game_date BETWEEN @since AND @until", "must be a DATE and a whole number"),
         ("SELECT day, units FROM {} WHERE game_date BETWEEN @since AND @until", "day"),
