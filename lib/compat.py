@@ -1,6 +1,6 @@
 """The calls of the services' own modules, `distributed_lock` and `batch_staging_writer`, over this library.
 
-For a migration that changes imports first and calls later (docs/MIGRATING.md); new code calls `lib.locking` and
+For a migration that changes imports first and calls later (docs/how-to/upgrade.md); new code calls `lib.locking` and
 `lib.consolidation`. As in those modules, staging and consolidating return what failed instead of raising it, and
 only of the one table that they wrote.
 """

@@ -35,7 +35,7 @@ _NO_TERMINAL = "an approval is typed by a person at a terminal, and this has non
 def approve(plan: str, key: Path | None, environment: str) -> None:
     """Show what PLAN, the digest of a plan, would change now, and sign it with your SSH key.
 
-    For environments whose `approval` is person or two_people: see docs/APPROVING.md. It asks at the
+    For environments whose `approval` is person or two_people: see docs/how-to/approve.md. It asks at the
     terminal, and takes no answer from a pipe. The approval holds as long as the plan, and once.
     """
     from lib.operations.changes.plan import PlanDigest

@@ -53,7 +53,7 @@ def sql(
     """Print fence, MERGE, checks and ledger as one script, for dbt, SQLMesh, dlt or cron.
 
     A script and `runbook consolidate` keep each other out. With --env alone it is for the
-    environment's table, with its settings. docs/FENCE_SQL.md shows how to run it.
+    environment's table, with its settings. docs/how-to/fence-sql.md shows how to run it.
     """
     from lib.consolidation.identifiers import TableName
     from lib.consolidation.printed_script import printed_script

@@ -54,7 +54,7 @@ class Environment:
         due: Which dates should have rows; None: nothing says so.
         retention: How long backups, ledger and record of changes are kept.
         approval: What a change needs beside its plan and a reason: nothing, a person's signature, or that of another
-            person than the one who applies it; see docs/APPROVING.md.
+            person than the one who applies it; see docs/how-to/approve.md.
         unit: What a date's rows are about, in the singular, such as ``game``; empty: reports speak of rows.
         entity: What a unit has several rows for, such as ``player``; empty: reports speak of keys.
     """

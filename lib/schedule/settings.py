@@ -214,7 +214,7 @@ def load_schedule(path: Path | None = None) -> Schedule:
     """
     path = path or places.schedule()
     if not path.exists():
-        raise UserError(f"{path} is not there, so nothing is planned; docs/SCHEDULING.md shows what it holds")
+        raise UserError(f"{path} is not there, so nothing is planned; docs/how-to/schedule.md shows what it holds")
     content = read_yaml(path)
     if not isinstance(content, dict) or not isinstance(content.get("entries"), dict):
         raise UserError(f"{path} holds no entries; see params/schedule.yaml of the checkout")

@@ -1,4 +1,4 @@
-"""A coordinator as its service would be after the first step of docs/MIGRATING.md: only its imports have changed."""
+"""A coordinator as its service would be after step 1 of docs/how-to/upgrade.md: only its imports have changed."""
 
 from __future__ import annotations
 
