@@ -1,4 +1,4 @@
-"""The README's pictures, drawn from the pages of an archive: ``python -m tests.house.pictures [OUTPUTS]``.
+"""The pictures of README and docs, drawn from the pages of an archive: ``python -m tests.house.pictures [OUTPUTS]``.
 
 Without an archive the demo is replayed for it, in a folder of its own.
 """
@@ -25,22 +25,26 @@ from tests.browser.chromium import chromium, visit
 
 FOLDER = ROOT / "docs" / "img"
 WIDTH = 1200
-HEIGHTS = {"report": 1000, "status": 900}
+HEIGHTS = {"report": 1000, "diagnosis": 1050, "repaired": 840, "status": 900}
 # What the name of a picture ends with, by what the reader's system prefers.
 LOOKS = {"light": "", "dark": "-dark"}
 _COLOURS = 128
-# Of the demo, the run that finds what the race left.
-_SHOWN = "day1_monitoring"
+# Of the demo: the run that finds the duplicates of the race, the one that explains them, and the one that removes them.
+_SHOWN = {
+    "report": Selection(runbook="day1_monitoring", verdict=Verdict.FAIL),
+    "diagnosis": Selection(runbook="duplicate_diagnosis", verdict=Verdict.FAIL),
+    "repaired": Selection(runbook="duplicate_diagnosis", has_changed=True),
+}
 
 
 def draw(archive: Archive, folder: Path, browser: Browser) -> Iterator[Path]:
-    """Draw the first screen of a report and of the status page, light and dark; returns the files.
+    """Draw the first screen of three reports and of the status page, light and dark; returns the files.
 
     Args:
         archive: In a folder, its site built.
         folder: Where the pictures go.
     """
-    pages = {"report": _report(archive), "status": INDEX}
+    pages = {name: _report(archive, wanted) for name, wanted in _SHOWN.items()} | {"status": INDEX}
     for name, page in pages.items():
         for look, ending in LOOKS.items():
             size = {"width": WIDTH, "height": HEIGHTS[name]}
@@ -52,14 +56,15 @@ def draw(archive: Archive, folder: Path, browser: Browser) -> Iterator[Path]:
             yield path
 
 
-def _report(archive: Archive) -> str:
-    """Of the newest run that failed, of the runbook that shows most; else of the newest run."""
-    wanted = (Selection(runbook=_SHOWN, verdict=Verdict.FAIL), Selection(verdict=Verdict.FAIL), Selection())
-    found = (run for selection in wanted for run in selection.runs(archive) if isinstance(run, Run))
+def _report(archive: Archive, wanted: Selection) -> str:
+    """Of the newest run that is wanted; else of the newest that failed; else of the newest."""
+    selections = (wanted, Selection(verdict=Verdict.FAIL), Selection())
+    found = (run for selection in selections for run in selection.runs(archive) if isinstance(run, Run))
     return next(found).report
 
 
-def _replay(folder: Path) -> Path:
+def replay(folder: Path) -> Path:
+    """Run the demo in a folder; returns its archive."""
     outputs = folder / "outputs"
     places = {"RUNBOOK_HOME": str(folder / "home"), "RUNBOOK_OUTPUTS": str(outputs)}
     subprocess.run([sys.executable, "-m", "lib.cli", "demo"], cwd=ROOT, env={**os.environ, **places}, check=True)
@@ -68,6 +73,6 @@ def _replay(folder: Path) -> Path:
 
 if __name__ == "__main__":
     with TemporaryDirectory() as replayed, chromium() as opened_browser:
-        outputs = Path(sys.argv[1]) if len(sys.argv) > 1 else _replay(Path(replayed))
+        outputs = Path(sys.argv[1]) if len(sys.argv) > 1 else replay(Path(replayed))
         for picture in draw(Archive(outputs), FOLDER, opened_browser):
             print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size:,} bytes")

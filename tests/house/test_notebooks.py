@@ -17,7 +17,6 @@ from lib.places import ROOT
 from lib.runbooks import frame
 from lib.runbooks.catalogue import Runbook
 from lib.verdict.head import CELL
-from tests.house.readme import README, renewed
 
 RUNBOOKS = {
     "deploy_verify",
@@ -165,8 +164,3 @@ def test_prose_comes_before_each_code_cell_but_the_form_of_the_parameters(notebo
     pairs = pairwise(notebook.cells)
     without = [(before.id, cell.id) for before, cell in pairs if {before.cell_type, cell.cell_type} == {"code"}]
     assert without in ([], [("parameters", "form")])
-
-
-def test_the_readmes_table_is_made_from_the_notebooks() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert text == renewed(text), "make readme"
