@@ -1,4 +1,4 @@
-# The `runbook` command as a container: docs/DEPLOYING.md.
+# The `runbook` command as a container: docs/how-to/deploy.md.
 FROM python:3.11-slim
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

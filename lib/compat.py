@@ -1,6 +1,6 @@
 """The API of the services' own modules, `distributed_lock` and `batch_staging_writer`, on top of this library.
 
-It serves a migration that changes imports first and calls later (docs/MIGRATING.md); new code calls `lib.locking` and
+For a migration that changes imports first and calls later (docs/how-to/upgrade.md); new code calls `lib.locking` and
 `lib.consolidation`. As in those modules, staging and consolidation return failures instead of raising them, and
 work on one fixed table.
 """

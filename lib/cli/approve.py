@@ -36,7 +36,7 @@ def approve(plan: str, key: Path | None, environment: str) -> None:
     """Show what PLAN would change now, and sign it with your SSH key.
 
     PLAN is the plan's digest. For environments whose `approval` is person or two_people; see
-    docs/APPROVING.md. The answer must be typed at a terminal. The approval expires with the
+    docs/how-to/approve.md. The answer must be typed at a terminal. The approval expires with the
     plan and can be used once.
     """
     from lib.operations.changes.plan import PlanDigest

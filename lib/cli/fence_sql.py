@@ -54,7 +54,7 @@ def sql(
 
     For dbt, SQLMesh, dlt or cron: fence, MERGE, checks and ledger entry. The script and
     `runbook consolidate` are fenced against each other. With --env alone, it is for the
-    environment's own table and settings. docs/FENCE_SQL.md shows how to run it.
+    environment's own table and settings. docs/how-to/fence-sql.md shows how to run it.
     """
     from lib.consolidation.identifiers import TableName
     from lib.consolidation.printed_script import printed_script

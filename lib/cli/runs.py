@@ -209,4 +209,4 @@ def new(name: str, title: str) -> None:
     click.echo(f"Notebook: {printable(str(notebook))}")
     click.echo(f"Step:     {printable(str(step))}, UNKNOWN until you write it")
     click.echo(f"Try it:   runbook run {printable(name)}")
-    click.echo("Then:     make readme, to add it to the README's table")
+    click.echo("Then:     make readme, which adds it to docs/reference/runbooks.md")

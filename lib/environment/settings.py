@@ -61,7 +61,7 @@ class Environment:
         entity: What a unit has several rows for, such as ``player``; if empty, reports say "keys".
         retention: How long backups, ledger and audit entries are kept.
         approval: What a change needs besides its plan and a reason: nothing, a person's signature, or the signature
-            of a person other than the one who applies it; see docs/APPROVING.md.
+            of a person other than the one who applies it; see docs/how-to/approve.md.
     """
 
     __pydantic_config__ = STRICT

@@ -222,10 +222,10 @@ def load_schedule(path: Path | None = None) -> Schedule:
     """
     path = path or places.schedule()
     if not path.exists():
-        raise UserError(f"{path} does not exist, so nothing is scheduled; docs/SCHEDULING.md shows how to write it")
+        raise UserError(f"{path} does not exist, so nothing is scheduled; see docs/how-to/schedule.md")
     content = read_yaml(path)
     if not isinstance(content, dict) or not isinstance(content.get("entries"), dict):
-        raise UserError(f"{path} has no entries; docs/SCHEDULING.md shows how to write them")
+        raise UserError(f"{path} has no entries; see docs/how-to/schedule.md")
     shared = {"timezone": "UTC", "environment": default_environment()} | {
         name: content.pop(name) for name in _SHARED if content.get(name) is not None
     }

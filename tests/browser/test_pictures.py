@@ -1,4 +1,4 @@
-"""The README's pictures can be redrawn, and it shows all of them."""
+"""The pictures of README and docs can be redrawn, and each one is shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.site.runs import REPAIR, START, archive_run, record
 _FEWEST_COLOURS = 20
 
 
-def test_pictures_are_drawn_and_the_readme_shows_them(tmp_path: Path) -> None:
+def test_pictures_are_drawn_and_shown(tmp_path: Path) -> None:
     archive = Archive(tmp_path / "outputs")
     for verdict in (Verdict.PASS, Verdict.FAIL):
         place = archive_run(archive, record(verdict, changed=(REPAIR,)))
@@ -38,6 +38,6 @@ def test_pictures_are_drawn_and_the_readme_shows_them(tmp_path: Path) -> None:
         _, most = max(colours)
         assert (sum(most) < 200) == path.stem.endswith("-dark"), f"{path} is not {path.stem}"
     assert len(drawn) == len(HEIGHTS) * len(LOOKS)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(rf"{FOLDER.relative_to(ROOT)}/[\w-]+\.png", readme)
-    assert sorted(shown) == sorted(f"{FOLDER.relative_to(ROOT)}/{path.name}" for path in drawn)
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    shown = {name for page in pages for name in re.findall(r"\bimg/([\w-]+\.png)", page.read_text(encoding="utf-8"))}
+    assert shown == {path.name for path in drawn} == {path.name for path in FOLDER.glob("*.png")}

@@ -1,4 +1,4 @@
-"""`runbook fence sql`: the examples of docs/FENCE_SQL.md, an environment's table, and refusals."""
+"""`runbook fence sql`: the examples of docs/how-to/fence-sql.md, an environment's table, and refusals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.consolidation.world import DAY, World, predictions
 from tests.examples.readme import commands_of
 from tests.gcp.bigquery.double import BigqueryDouble
 
-PAGE = ROOT / "docs/FENCE_SQL.md"
+PAGE = ROOT / "docs/how-to/fence-sql.md"
 ORDERS = ("--table", "shop.orders", "--key", "order_id", "--date", "day")
 COLUMNS = ("--columns", "order_id:STRING,day:DATE,price:NUMERIC(10, 2),tags:ARRAY<STRING>")
 

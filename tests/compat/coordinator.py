@@ -1,4 +1,4 @@
-"""A coordinator after the first step of docs/MIGRATING.md, where only its imports have changed."""
+"""A coordinator after the first step of docs/how-to/upgrade.md, where only its imports have changed."""
 
 from __future__ import annotations
 

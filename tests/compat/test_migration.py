@@ -1,4 +1,4 @@
-"""The worked migration of docs/MIGRATING.md: the coordinator first, in the middle of an evening, then the workers."""
+"""The migration of docs/how-to/upgrade.md: the coordinator first, in the middle of an evening, then the workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker after the first step of docs/MIGRATING.md, where only its imports have changed."""
+"""A worker after the first step of docs/how-to/upgrade.md, where only its imports have changed."""
 
 from __future__ import annotations
 

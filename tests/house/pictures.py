@@ -1,4 +1,4 @@
-"""The README's pictures, drawn from the pages of an archive: ``python -m tests.house.pictures [OUTPUTS]``.
+"""The pictures of README and docs, drawn from the pages of an archive: ``python -m tests.house.pictures [OUTPUTS]``.
 
 Without an archive, the demo is replayed in a separate folder.
 """
@@ -25,22 +25,26 @@ from tests.browser.chromium import chromium, visit
 
 FOLDER = ROOT / "docs" / "img"
 WIDTH = 1200
-HEIGHTS = {"report": 1000, "status": 900}
+HEIGHTS = {"report": 1000, "diagnosis": 1050, "repaired": 840, "status": 900}
 # Suffix of a picture's name, by the reader's preferred colour scheme.
 LOOKS = {"light": "", "dark": "-dark"}
 _COLOURS = 128
-# The demo's run that finds the duplicates of the race.
-_SHOWN = "day1_monitoring"
+# Runs of the demo: one finds the duplicates of the race, one explains them, one removes them.
+_SHOWN = {
+    "report": Selection(runbook="day1_monitoring", verdict=Verdict.FAIL),
+    "diagnosis": Selection(runbook="duplicate_diagnosis", verdict=Verdict.FAIL),
+    "repaired": Selection(runbook="duplicate_diagnosis", has_changed=True),
+}
 
 
 def draw(archive: Archive, folder: Path, browser: Browser) -> Iterator[Path]:
-    """Draw the first screen of a report and of the status page, light and dark; returns the files.
+    """Draw the first screen of three reports and of the status page, light and dark; returns the files.
 
     Args:
         archive: An archive in a folder, with its site built.
         folder: Folder for the pictures.
     """
-    pages = {"report": _report(archive), "status": INDEX}
+    pages = {name: _report(archive, wanted) for name, wanted in _SHOWN.items()} | {"status": INDEX}
     for name, page in pages.items():
         for look, ending in LOOKS.items():
             size = {"width": WIDTH, "height": HEIGHTS[name]}
@@ -52,10 +56,10 @@ def draw(archive: Archive, folder: Path, browser: Browser) -> Iterator[Path]:
             yield path
 
 
-def _report(archive: Archive) -> str:
-    """Return the report of the newest failed run, preferring the most illustrative runbook; else of the newest run."""
-    wanted = (Selection(runbook=_SHOWN, verdict=Verdict.FAIL), Selection(verdict=Verdict.FAIL), Selection())
-    found = (run for selection in wanted for run in selection.runs(archive) if isinstance(run, Run))
+def _report(archive: Archive, wanted: Selection) -> str:
+    """Return the report of the newest wanted run; else of the newest failed run; else of the newest run."""
+    selections = (wanted, Selection(verdict=Verdict.FAIL), Selection())
+    found = (run for selection in selections for run in selection.runs(archive) if isinstance(run, Run))
     return next(found).report
 
 

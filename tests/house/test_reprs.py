@@ -34,7 +34,7 @@ def imported_names() -> set[tuple[str, str]]:
     """Return what notebooks, README and docs import from the library, and the public names of its packages."""
     notebooks = (json.loads(path.read_text()) for path in (ROOT / "notebooks").rglob("*.ipynb"))
     sources = ["".join(cell["source"]) for book in notebooks for cell in book["cells"] if cell["cell_type"] == "code"]
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
         sources += _PYTHON.findall(page.read_text(encoding="utf-8"))
     imports = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
     found = {(str(node.module), name.name) for node in imports for name in node.names}

@@ -106,7 +106,7 @@ def test_rules_and_dashboard_use_existing_metrics(table: Platform, tmp_path: Pat
     }
     assert len(asked) > 12
     assert asked <= sent
-    documented = set(_WORD.findall((DOCS.parent / "METRICS.md").read_text("utf-8")))
+    documented = set(_WORD.findall((DOCS.parent / "how-to/metrics.md").read_text("utf-8")))
     assert sent <= documented
 
 

@@ -1,4 +1,4 @@
-"""Approval by a person: what each mode refuses, by the table of docs/APPROVING.md, and what is recorded."""
+"""Approval by a person: what each mode refuses, by the table of docs/how-to/approve.md, and what is recorded."""
 
 from __future__ import annotations
 
@@ -273,8 +273,8 @@ TRIED = {
 
 
 def documented() -> dict[str, dict[str, str]]:
-    """The table of docs/APPROVING.md: what is tried, and what comes of it in each mode."""
-    lines = (ROOT / "docs" / "APPROVING.md").read_text(encoding="utf-8").splitlines()
+    """The table of docs/how-to/approve.md: what is tried, and what comes of it in each mode."""
+    lines = (ROOT / "docs" / "how-to" / "approve.md").read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
     start = next(at for at, row in enumerate(rows) if row[1:] == [f"`{mode}`" for mode in MODES])
     return {

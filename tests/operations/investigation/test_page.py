@@ -1,4 +1,4 @@
-"""Each example of docs/INVESTIGATING.md runs on the demo's incident as printed."""
+"""Each example of docs/how-to/investigate.md runs on the demo's incident as printed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     plan = plan_race(scope_of(platform).day)
     stage_race(platform, plan)
     run_race(platform, plan)
-    page = (ROOT / "docs/INVESTIGATING.md").read_text(encoding="utf-8").replace('"today"', f'"{plan.game_date}"')
+    page = (ROOT / "docs/how-to/investigate.md").read_text(encoding="utf-8").replace('"today"', f'"{plan.game_date}"')
     typed: dict[str, Any] = {}
     shown = []
     with platform.warehouse.session():
