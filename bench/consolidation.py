@@ -40,4 +40,4 @@ def results(setting: Setting) -> Iterator[Result]:
         what = f"consolidation of {rows:,} rows from {tables:,} tables"
         yield from_sides(what, _HAND, Ratio(limit), ours, theirs, why=why, rows=rows if tables == 15 else 0)
         if rows == 5_000_000:
-            yield held(f"memory of a {what}", _HAND, Ratio(1.2), ours, theirs, why=_KEYS_IN_MEMORY)
+            yield held(f"peak memory of a {what}", _HAND, Ratio(1.2), ours, theirs, why=_KEYS_IN_MEMORY)

@@ -101,9 +101,9 @@ def _runbooks(folder: Path) -> Iterator[Result]:
         gigabytes < 2,
     )
     queries = reads.queries_of("duplicate_diagnosis")
-    # One of them counts the ledger's runs of each revision: every runbook shows whether the fence guards the table.
+    # One of them counts the ledger's runs by revision, because every runbook shows whether the fence guards the table.
     yield _count("queries of duplicate_diagnosis without duplicates", len(queries), 7)
-    yield _count("its hashes over all columns", sum("MD5" in sql for sql in queries), 0)
+    yield _count("hashes over all columns in duplicate_diagnosis", sum("MD5" in sql for sql in queries), 0)
     yield _count("ledger rows that a runbook fetches for a date with 600 runs", reads.ledger_rows, 500)
 
 

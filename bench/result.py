@@ -118,7 +118,7 @@ def from_sides(
 
 
 def held(what: str, against: str, target: Ratio, ours: Side, theirs: Side, *, why: str) -> Result:
-    """The most memory of two sides that were measured already."""
+    """Return the row for the peak memory of two measured sides."""
     us, them = ours.peak_mb, theirs.peak_mb
     figure, is_reached = target.figure(us, them), target.is_reached(us, them)
     return Result(what, against, f"{us:.0f} MB", f"{them:.0f} MB", str(target), figure, is_reached, why)

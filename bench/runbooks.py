@@ -21,12 +21,12 @@ FIVE = ("deploy_verify", "day1_monitoring", "duplicate_diagnosis", "stuck_lock_r
 _BIN = Path(sys.executable).parent
 _NOTEBOOKS = ROOT / "notebooks"
 _MANY = (
-    "a run opens the file nine times, because nobody may keep it open, and with 6,000 tables DuckDB takes 0.8 s each "
-    "time; most of the rest is what it takes to plan 120 statements over 200 tables each"
+    "a run opens the file nine times, because it must not keep it open, and with 6,000 tables DuckDB needs 0.8 s each "
+    "time; most of the rest is planning 120 statements over 200 tables each"
 )
-_FIVE = "what is left are the kernels: to start one and to import what its cells use is most of a run"
+_FIVE = "the rest are the kernels: starting one and importing what its cells use is most of a run"
 _ONE = (
-    "what the runner imports before it starts the kernel, and the files that it syncs to the disk after the last cell"
+    "the runner's imports before it starts the kernel, and the files that it syncs to disk after the last cell"
 )
 _BARE_KERNEL = """
 from jupyter_client.manager import start_new_kernel
@@ -61,7 +61,7 @@ def results(setting: Setting) -> Iterator[Result]:
     )
     yield compared(
         f"one runbook, `{FIVE[1]}`",
-        "the same calls as a plain script, and then the start of a bare kernel",
+        "the same calls as a plain script, followed by starting a bare kernel",
         Difference(0.2),
         partial(_run, setting, FIVE[1]),
         partial(_script_and_bare_kernel, setting, _script(setting, FIVE[1])),
@@ -112,7 +112,7 @@ def _together(work: Callable[[], Sequence[Sample]]) -> Sample:
 
 
 def _script_and_bare_kernel(setting: Setting, script: Path) -> Sample:
-    """Which the runner can overlap, so that it may be faster than both."""
+    """Run both one after the other; the runner can overlap them, so it may be faster."""
     commands = ([str(script)], ["-c", _BARE_KERNEL])
     return _together(
         lambda: [

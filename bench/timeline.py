@@ -34,8 +34,8 @@ _READ = """
 with open({path!r}, encoding="utf-8") as file:
     assert sum("Acquired" in json.loads(line)["message"] for line in file) > 100
 """
-# What no timeline can do without: each line searched for the words of all dialects, those that hold one parsed, kept,
-# and run through the expressions of their line.
+# The minimum for any timeline: search each line for the words of all dialects, parse and keep those with a match,
+# and apply the expressions of their line.
 _SAME_CALLS = """
 import ahocorasick, json, re
 words = ahocorasick.Automaton()
@@ -53,11 +53,11 @@ assert len(kept) > 100
 """
 _SIMPLE, _FLOOR = "reading the file line by line as JSON", "the same search, parsing and expressions in a bare loop"
 _SEARCH = (
-    "to search each line for a hundred words takes as long as to parse it; the rest are the lines that matter, one in "
-    "ten: each is parsed, and read by its dialect's expressions"
+    "searching each line for a hundred words takes as long as parsing it; the rest are the relevant lines, one in ten, "
+    "which are parsed and matched with their dialect's expressions"
 )
-_JOINED = "each line becomes an entry and an event, is held against its copies, and joined with its consolidation"
-_KEPT = "every line that matters is kept, as reports quote it; text with a sign such as 🔒 takes four bytes a character"
+_JOINED = "each line becomes an entry and an event, is compared with its copies, and joined with its consolidation"
+_KEPT = "relevant lines are kept for reports to quote; text with a symbol such as 🔒 takes four bytes per character"
 
 
 def results(setting: Setting) -> Iterator[Result]:
@@ -70,10 +70,10 @@ def results(setting: Setting) -> Iterator[Result]:
         yield compared(what, _SIMPLE, Ratio(2.5), ours, simple, rounds=rounds, why=_SEARCH, rows=lines)
         sides = in_turn(ours, _bare_loop(part, path), rounds)
         yield from_sides(what, _FLOOR, Ratio(1.5), *sides, why=_JOINED, rows=lines)
-    yield held(f"memory of a {what}", _FLOOR, Ratio(1.2), *sides, why=_KEPT)
+    yield held(f"peak memory of a {what}", _FLOOR, Ratio(1.2), *sides, why=_KEPT)
     part = Setting(setting.folder / "all", setting.quick)
     path = _written(part, sizes[0], one_in=1)
-    what = f"timeline of {sizes[0]:,} log lines, each of a consolidation"
+    what = f"timeline of {sizes[0]:,} log lines, all about consolidations"
     yield compared(
         what, _FLOOR, Ratio(2), _timeline(part), _bare_loop(part, path), rounds=setting.rounds(5), why=_JOINED
     )
@@ -88,7 +88,7 @@ def _bare_loop(setting: Setting, path: Path) -> Work:
 
 
 def _written(setting: Setting, lines: int, *, one_in: int) -> Path:
-    """A log of which one line in ten is of a consolidation, as on a busy day, or each of them."""
+    """Write a log where every line, or one in ten as on a busy day, is about a consolidation."""
     from lib.embedded.logs import append_entries, log_path
     from lib.ports.logs import LogEntry
 

@@ -1,8 +1,8 @@
-"""Records that cannot hold the words of a search, as their bytes show; most need not be read further.
+"""Rules out records that cannot contain the words of a search by their bytes, so that most need not be parsed.
 
-What a search looks through stands in the record's JSON as it is, except for numbers, which are written for
-people (1272 s is "21 min 12 s"), and a few words beside them. So letters and dates rule a record out where they
-are missing, and bare numbers where all of its numbers are counts, which keep their digits.
+The searched texts are in the record's JSON as they are, except numbers, which are formatted for people (1272 s is
+"21 min 12 s") with a few words around them. A record that lacks a word's letters or dates is ruled out. One that
+lacks a plain number is ruled out only if all of its numbers are counts, which keep their digits.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Any
 
 from lib.archive.record import SCHEMA_VERSION, RunStatus
 
-# Letters without y, since one of the "entries" is an "entry"; dates, times and the like, as no number is written.
+# Letters without y, because "entries" is also shown as "entry"; dates and times, which no number looks like.
 _TELLING = re.compile("[a-xz]{3,}|[0-9]+(?:[-_:][0-9]+)+")
 _ADDED = "none yes min nan inf"
-# From here on a number is shown with the digits of the nearest float.
+# Larger numbers are shown with the digits of the nearest float.
 _INEXACT = 2**53
-# The ones that are an i, k or s when case does not matter.
+# Characters that equal i, k or s when case is ignored.
 _SAME_LETTERS = tuple(letter.encode() for letter in "\u0130\u0131\u212a\u017f")
 
 
 def can_hold(text: str) -> Callable[[bytes], bool]:
-    """Whether each word of the text may stand in the record of those bytes.
+    """Return a function that says whether a record with these bytes may contain each word of the text.
 
-    False is certain: the record is whole, and a word does not stand in it.
+    False is certain: the record is complete and lacks a word.
     """
     parts = [part.encode() for part in _TELLING.findall(text.lower()) if part not in _ADDED]
     numbers = [re.compile(as_written(word).encode()) for word in text.split() if _is_number(word)]
@@ -40,7 +40,7 @@ def can_hold(text: str) -> Callable[[bytes], bool]:
 
 
 def as_written(word: str) -> str:
-    """A pattern of the word; of a number, such as 1234, also as pages show it: 1,234."""
+    """Return a pattern for the word; for a number such as 1234 also as shown on pages: 1,234."""
     return ",?".join(word) if _is_number(word) else re.escape(word)
 
 
@@ -49,7 +49,7 @@ def _is_number(word: str) -> bool:
 
 
 def _may_show_others(content: bytes, shows_its_own: Callable[[dict[str, Any]], bool]) -> bool:
-    """Whether a search may look through what does not stand in the bytes as it is."""
+    """Return whether the searched text may have parts that are not in the bytes as they are."""
     from pydantic_core import from_json
 
     if _has_other_letters(content):
@@ -62,13 +62,13 @@ def _may_show_others(content: bytes, shows_its_own: Callable[[dict[str, Any]], b
 
 
 def _has_other_letters(content: bytes) -> bool:
-    if b"\\" in content and b"\\u" in content:  # one byte is found much faster than two
+    if b"\\" in content and b"\\u" in content:  # searching for one byte is much faster than for two
         return True
     return not content.isascii() and any(letter in content for letter in _SAME_LETTERS)
 
 
 def _is_plain(data: dict[str, Any]) -> bool:
-    """Whether it shows what is in it: not of a run that may be abandoned, nor with parameters that are lists."""
+    """Return whether the record is shown as stored: not for a run that may be abandoned, or parameters with lists."""
     parameters = data.get("parameters")
     return (
         data.get("schema_version") in range(1, SCHEMA_VERSION + 1)
@@ -79,7 +79,7 @@ def _is_plain(data: dict[str, Any]) -> bool:
 
 
 def _has_only_counts(data: dict[str, Any]) -> bool:
-    """Whether it shows no number in other digits than its own, commas aside."""
+    """Return whether all numbers are shown with their own digits, apart from commas."""
     checks = data.get("checks")
     if not _is_plain(data) or data["schema_version"] != SCHEMA_VERSION or not isinstance(checks, list):
         return False

@@ -101,7 +101,7 @@ def hits(record: RunRecord, text: str) -> list[Hit]:
     """
     fields = list(_fields(record))
     patterns = [re.compile(as_written(word), re.IGNORECASE) for word in text.split()]
-    whole = "\n".join(value for _, value in fields)  # which no word reaches across
+    whole = "\n".join(value for _, value in fields)  # no word contains a newline
     if not all(pattern.search(whole) for pattern in patterns):
         return []
     return list(dict.fromkeys(_first(pattern, fields) for pattern in patterns))

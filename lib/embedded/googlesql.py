@@ -26,8 +26,8 @@ _TYPES = {
     "JSON": "JSON",
 }
 _NUMERIC = (38, 9)
-_STAND_IN = "stand-in"  # what no dataset is called: see `TableName`
-_ONE_OF_THEM, _ALL_OF_THEM = "one-of-them", "all-of-them"  # nor any table
+_STAND_IN = "stand-in"  # not a valid name of a dataset: see `TableName`
+_ONE_OF_THEM, _ALL_OF_THEM = "one-of-them", "all-of-them"  # not valid names of tables
 _SAME_OF_EACH = re.compile(
     r"SELECT '(?P<table>\w+)' AS staging_table, (?P<items>.+?) FROM (?P<dataset>`\w+`\.)`(?P=table)`(?P<rest>.*?)"
     r"(?: UNION ALL SELECT '(?P<next>\w+)' AS staging_table, (?P=items) FROM (?P=dataset)`(?P=next)`(?P=rest))+"
@@ -112,9 +112,9 @@ def bind(sql: str, parameters: Parameters, passing: Iterable[TableName] = ()) ->
 
 
 def _translated_once(sql: str) -> tuple[str, frozenset[str]]:
-    """As `translate`; the same SELECT of each of many staging tables is translated for one of them.
+    """Translate a statement; a SELECT repeated for many staging tables is translated only once.
 
-    Of 200 tables that takes a fiftieth of the time, and less than to run the statement.
+    For 200 tables this takes a fiftieth of the time, and less than running the statement.
     """
     found = _SAME_OF_EACH.search(sql)
     if not found:
