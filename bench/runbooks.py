@@ -25,9 +25,7 @@ _MANY = (
     "time; most of the rest is planning 120 statements over 200 tables each"
 )
 _FIVE = "the rest are the kernels: starting one and importing what its cells use is most of a run"
-_ONE = (
-    "the runner's imports before it starts the kernel, and the files that it syncs to disk after the last cell"
-)
+_ONE = "the runner's imports before it starts the kernel, and the files that it syncs to disk after the last cell"
 _BARE_KERNEL = """
 from jupyter_client.manager import start_new_kernel
 manager, client = start_new_kernel()
