@@ -13,7 +13,7 @@ define ALONE
 exec 9< Makefile; $(PYTHON) -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
 endef
 
-# uv takes seconds and uses the index that pip is set to. pip takes a minute: only where uv is not to be had, or fails.
+# uv takes seconds and uses the index that pip is set to. pip takes a minute: only where uv is missing or fails.
 # A terminal shows progress, a log only errors.
 define INSTALL
 quiet=$$(test -t 2 || echo -q); \
@@ -47,7 +47,7 @@ test: $(DEV) $(LAB) ## run the tests
 lab: $(LAB) ## open working copies of the notebooks in JupyterLab
 	@.venv/bin/runbook lab
 
-check: $(DEV) ## lint, formatting (notebooks too), types, who imports whom, and the workflows' security
+check: $(DEV) ## lint, formatting (notebooks too), types, imports, and the security of the workflows
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy --strict lib rehearsal

@@ -192,7 +192,7 @@ ORIGINAL = Variant(
 # Its faults that concern interleavings, and the variant of the library with only that fault.
 WEAKNESSES = {
     "No fence: a late holder can still write.": "no-fence",
-    "A release deletes the document, even if another holds the lock by then.": "release-whoever-holds",
+    "A release deletes the document, even if another holds the lock by then.": "release-any-holder",
     "No heartbeat: a lock expires in the middle of the work.": "no-heartbeat",
     "A holder continues after its lock has expired.": "trusts-for-ever",
     "The reader's clock decides whether a lock has expired.": "expiry-by-client-clock",

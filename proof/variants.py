@@ -143,7 +143,7 @@ def _job_of_any_holder(self: Any, steps: Any, parameters: Any, **options: Any) -
     return _run_transaction(self, steps, parameters, **options, job_id=job_id)
 
 
-def _release_whoever_holds(self: SimulatedLockStore, record: LockRecord) -> bool:
+def _release_any_holder(self: SimulatedLockStore, record: LockRecord) -> bool:
     def effect() -> bool:
         self.server.remove(record)
         return True
@@ -155,7 +155,7 @@ def _take_over_whatever_is_there(self: SimulatedLockStore, expired: LockRecord, 
     return self._call(f"take over {claim.lock_key}, of any holder", lambda: self.server.write(claim))
 
 
-def _renew_whoever_holds(self: SimulatedLockStore, record: LockRecord) -> LockRecord | None:
+def _renew_any_holder(self: SimulatedLockStore, record: LockRecord) -> LockRecord | None:
     def effect() -> LockRecord:
         renewed = replace(record, renewed_at=self.server.commit_time())
         self.server.records[record.claim.lock_key] = renewed
@@ -244,9 +244,9 @@ DEFENCES_OFF = (
         [(ConsolidationLock, "_shut_out", lambda self, game_date, entry: None)],
     ),
     Variant(
-        "release-whoever-holds",
+        "release-any-holder",
         "a release deletes the record of any holder",
-        [(SimulatedLockStore, "delete", _release_whoever_holds)],
+        [(SimulatedLockStore, "delete", _release_any_holder)],
     ),
     Variant(
         "take-over-whatever-is-there",
@@ -254,9 +254,9 @@ DEFENCES_OFF = (
         [(SimulatedLockStore, "take_over", _take_over_whatever_is_there)],
     ),
     Variant(
-        "renew-whoever-holds",
+        "renew-any-holder",
         "a heartbeat writes the record of any holder",
-        [(SimulatedLockStore, "renew", _renew_whoever_holds)],
+        [(SimulatedLockStore, "renew", _renew_any_holder)],
     ),
     Variant(
         "expiry-by-client-clock",

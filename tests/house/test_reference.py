@@ -55,7 +55,7 @@ def defaults(sections: list[settings.Section]) -> dict[str, Any]:
 
 
 def in_optional(row: Row, rows: list[Row]) -> bool:
-    """Whether it stands below a setting with a default of its own, which says it already."""
+    """Whether an enclosing setting has a default, which covers this one."""
     return any(row.key.startswith(f"{other.key}.") for other in rows)
 
 
