@@ -13,7 +13,7 @@ from statistics import median
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
-from lib.operations.logs.monitoring import no_consolidation_seen, only_prints
+from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import batch_names
 from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
@@ -58,8 +58,7 @@ def _lock_check(history: LogHistory) -> Check:
     asked, failed, lost = map(history.count, (EventKind.ACQUIRING, EventKind.ACQUISITION_FAILED, EventKind.LOST))
     tried = max(asked, failed)
     if not tried and not unlocked:
-        printed = any(run.is_only_printed for run in history.consolidations)
-        return (only_prints if printed else no_consolidation_seen)(history, LOCK_ACQUISITIONS)
+        return no_consolidation_seen(history, LOCK_ACQUISITIONS)
     failed_percent = 100 * failed / max(tried, 1)
     waits = [wait for run in history.consolidations if (wait := run.lock_wait_seconds) is not None]
     evidence: dict[str, Value] = {

@@ -96,7 +96,7 @@ def freshness_check(history: LogHistory, service: str) -> Check:
 
 
 def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
-    """UNKNOWN, and whether that is because nothing is logged at all. Raises `SourceUnavailable`.
+    """UNKNOWN, and whether nothing is logged at all, or only prints of the coordinator. Raises `SourceUnavailable`.
 
     PASS when there was nothing to consolidate; those that never merged are named, and dates whose rows are missing.
     """
@@ -105,6 +105,8 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
     period = f"since {local_time(history.since, environment.timezone)}"
     if history.off_day:
         return question.passes(f"none {period}: {history.off_day}")
+    if any(run.is_only_printed for run in history.consolidations):
+        return _only_prints(history, question)
     fresh = freshness_check(history, service)
     question = question.on(fresh.evidence, [history.platform.commands.read_logs(service)])
     if runs := history.consolidations:
@@ -125,7 +127,7 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
     return question.unknown(summary, fresh.next_step)
 
 
-def only_prints(history: LogHistory, question: Question) -> Check:
+def _only_prints(history: LogHistory, question: Question) -> Check:
     """UNKNOWN: the coordinator printed that it consolidated, and no line of the lock or the MERGE was collected."""
     runs = [run for run in history.consolidations if run.is_only_printed]
     service = history.platform.environment.services.coordinator
