@@ -12,6 +12,7 @@ from lib.operations.changes.plan import Approval
 from lib.operations.criteria.criteria import evaluate
 from lib.operations.deployment.first_consolidation import first_consolidation
 from lib.operations.locks.acquisitions import lock_activity
+from lib.operations.locks.waits import lock_waits
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.monitoring import consolidations, errors, log_freshness
 from lib.operations.logs.timeline import Progress
@@ -65,7 +66,7 @@ def is_advised(seen: Scope) -> bool:
 
 def test_a_clean_night_passes(dialect: str, play: Play) -> None:
     seen = play(night(dialect, "clean"))
-    steps = (first_consolidation, log_freshness, lock_activity, consolidations, errors, phases)
+    steps = (first_consolidation, log_freshness, lock_activity, lock_waits, consolidations, errors, phases)
     checks = [check for step in steps for check in step(seen).checks] + [*evaluate(seen, "success").checks]
     assert {(check.name, check.verdict) for check in checks} == {(check.name, Verdict.PASS) for check in checks}
     (run,) = seen.history.consolidations
@@ -143,7 +144,7 @@ def test_prints_alone_are_a_run_whose_lock_nobody_saw(dialect: str, play: Play) 
     (run,) = seen.history.consolidations
     assert (seen.history.progress(run), run.batch_id, run.rows) == (Progress.COMPLETED, BATCH, 587)
     assert the_check(consolidations(seen)).verdict is Verdict.PASS
-    for step in (first_consolidation, lock_activity, phases):
+    for step in (first_consolidation, lock_activity, lock_waits, phases):
         check = the_check(step(seen))
         assert (check.verdict, "only prints of prediction-coordinator" in check.summary) == (Verdict.UNKNOWN, True)
     assert not is_advised(seen)
