@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from statistics import median
 
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
@@ -52,6 +53,7 @@ def _wait_check(history: LogHistory, waits: Sequence[tuple[float, Consolidation]
         "waits": len(waits),
         f"waits above {_NEAR_PERCENT}% of the limit": len(near),
         "longest wait": seconds(longest),
+        "median wait": seconds(median(wait for wait, _ in waits)),
         "limit (lock.max_wait_seconds)": seconds(limit),
         "share of the limit": used,
         "logged while waiting": line.in_words if line else None,
