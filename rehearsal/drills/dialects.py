@@ -60,6 +60,7 @@ def _of(dialect: str) -> list[Drill]:
             "a wait of 250 s for the lock",
             lambda: [delayed(night(dialect, "waited_120s"), 130, longest)],
             [
+                Look(monitoring, Verdict.WARN, (f"{BATCH} waited 4 min 10 s, 83.4% of the limit", "is held by"), _DATE),
                 Look(timeout, Verdict.WARN, ("95% of it waiting for the lock",)),
                 Look(rollback, Verdict.PASS, ("not advised",)),
             ],

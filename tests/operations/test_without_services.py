@@ -18,6 +18,7 @@ from lib.operations.deployment.services import firestore_access, revisions
 from lib.operations.due.rows_due import rows_due
 from lib.operations.duplicates.duplicates import duplicates
 from lib.operations.locks.acquisitions import lock_activity
+from lib.operations.locks.waits import lock_waits
 from lib.operations.logs.monitoring import consolidations, errors, log_freshness
 from lib.operations.quality.night import night_of
 from lib.operations.quality.volume import volume
@@ -31,7 +32,7 @@ from lib.verdict.verdict import Verdict
 from tests.consolidation.world import DAY, predictions
 
 NOT_ASKED = (
-    *(log_freshness, consolidations, lock_activity, errors, staging_writes, first_consolidation),
+    *(log_freshness, consolidations, lock_activity, lock_waits, errors, staging_writes, first_consolidation),
     *(revisions, firestore_access),
 )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from lib.operations.logs.events import EXPECTED_ORDER, EventKind
 from lib.operations.logs.history import LogHistory
-from lib.operations.logs.monitoring import no_consolidation_seen, only_prints
+from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
@@ -26,11 +26,9 @@ FIRST_CONSOLIDATION = Question(
 def first_consolidation(scope: Scope) -> Section:
     """Compare the log lines of the first MERGE since the deployment with their expected order."""
     history = scope.history_since_deployment
-    if not history.merges:
-        return Section((no_consolidation_seen(history, FIRST_CONSOLIDATION),))
     seen = [run for run in history.merges if not run.is_only_printed]
     if not seen:
-        return Section((only_prints(history, FIRST_CONSOLIDATION),))
+        return Section((no_consolidation_seen(history, FIRST_CONSOLIDATION),))
     run = seen[0]
     return Section((_order_check(history, run),), (_line_table(history, run),))
 

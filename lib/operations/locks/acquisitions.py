@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from statistics import median
 
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
-from lib.operations.logs.monitoring import no_consolidation_seen, only_prints
+from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import batch_names
 from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.nouns import counted
-from lib.words.quantities import Value, percent, seconds, spoken_seconds
+from lib.words.quantities import Value, percent
 
 LOCK_ACQUISITIONS = Question(
     "lock_acquisitions",
@@ -47,7 +46,7 @@ _NOT_HELD = (EventKind.ACQUISITION_FAILED, EventKind.LOST)
 
 @section(LOCK_ACQUISITIONS)
 def lock_activity(scope: Scope) -> Section:
-    """Report acquisitions, failures, waits, and MERGEs that ran without the lock."""
+    """Report acquisitions, failures, and MERGEs that ran without the lock; `waits.lock_waits` judges the waits."""
     times = {str(kind): scope.history.count(kind) for kind in _SHOWN}
     found, not_logged = [(kind, n) for kind, n in times.items() if n], [kind for kind, n in times.items() if not n]
     note = f"Not logged: {', '.join(not_logged)}." if not_logged else ""
@@ -59,10 +58,8 @@ def _lock_check(history: LogHistory) -> Check:
     asked, failed, lost = map(history.count, (EventKind.ACQUIRING, EventKind.ACQUISITION_FAILED, EventKind.LOST))
     tried = max(asked, failed)
     if not tried and not unlocked:
-        printed = any(run.is_only_printed for run in history.consolidations)
-        return (only_prints if printed else no_consolidation_seen)(history, LOCK_ACQUISITIONS)
+        return no_consolidation_seen(history, LOCK_ACQUISITIONS)
     failed_percent = 100 * failed / max(tried, 1)
-    waits = [wait for run in history.consolidations if (wait := run.lock_wait_seconds) is not None]
     evidence: dict[str, Value] = {
         "tried": asked,
         "acquired": history.count(EventKind.ACQUIRED),
@@ -71,8 +68,6 @@ def _lock_check(history: LogHistory) -> Check:
         "lost": lost,
         "taken over, released by force": history.count(EventKind.TOOK_OVER) + history.count(EventKind.FORCE_RELEASED),
         "lock service errors": history.count(EventKind.LOCK_SERVICE_ERROR),
-        "waited, median": seconds(median(waits)) if waits else None,
-        "waited, longest": seconds(max(waits, default=None)),
         "MERGEs without the lock": len(unlocked),
     }
     commands = history.platform.commands
@@ -89,8 +84,7 @@ def _lock_check(history: LogHistory) -> Check:
     if failed or lost:
         summary = f"{failed} of {tried} failed, {lost} lost"
         return question.warns(summary, see_locks, since=_first(history, _NOT_HELD))
-    longest = f", longest wait {spoken_seconds(max(waits))}" if waits else ""
-    return question.passes(f"{counted(asked, 'attempt')}, none failed{longest}")
+    return question.passes(f"{counted(asked, 'attempt')}, none failed")
 
 
 def _first(history: LogHistory, kinds: Sequence[EventKind]) -> datetime | None:

@@ -95,7 +95,7 @@ def freshness_check(history: LogHistory, service: str) -> Check:
 
 
 def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
-    """Return UNKNOWN, and whether that is because nothing is logged at all. Raises `SourceUnavailable`.
+    """Return UNKNOWN, and whether nothing or only the coordinator's prints were logged. Raises `SourceUnavailable`.
 
     PASS if there was nothing to consolidate. Consolidations that never merged, and dates without rows, are named.
     """
@@ -104,6 +104,8 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
     period = f"since {local_time(history.since, environment.timezone)}"
     if history.off_day:
         return question.passes(f"none {period}: {history.off_day}")
+    if any(run.is_only_printed for run in history.consolidations):
+        return _only_prints(history, question)
     fresh = freshness_check(history, service)
     question = question.on(fresh.evidence, [history.platform.commands.read_logs(service)])
     if runs := history.consolidations:
@@ -124,7 +126,7 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
     return question.unknown(summary, fresh.next_step)
 
 
-def only_prints(history: LogHistory, question: Question) -> Check:
+def _only_prints(history: LogHistory, question: Question) -> Check:
     """Return UNKNOWN: the coordinator printed that it consolidated, but no line about lock or MERGE was collected."""
     runs = [run for run in history.consolidations if run.is_only_printed]
     service = history.platform.environment.services.coordinator

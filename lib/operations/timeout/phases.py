@@ -9,7 +9,7 @@ from enum import StrEnum
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
-from lib.operations.logs.monitoring import no_consolidation_seen, only_prints
+from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.logs.unread import closes_nothing
 from lib.operations.pictures.timeline import pictures, timeline_of_runs
@@ -115,8 +115,6 @@ def _timed(history: LogHistory, run: Consolidation) -> TimedRun:
 def phases(scope: Scope, batch_id: str = "") -> Section:
     """Show each consolidation by phase, slowest first, and which phase dominates; for all batches or one."""
     timed = timed_runs(scope.history, batch_id)
-    if not timed and any(run.is_only_printed for run in scope.history.consolidations):
-        return Section((only_prints(scope.history, TIME_SPENT),))
     if not timed:
         return Section((no_consolidation_seen(scope.history, TIME_SPENT),))
     check = _check(scope.platform, timed)

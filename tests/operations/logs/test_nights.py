@@ -12,6 +12,7 @@ from lib.operations.changes.plan import Approval
 from lib.operations.criteria.criteria import evaluate
 from lib.operations.deployment.first_consolidation import first_consolidation
 from lib.operations.locks.acquisitions import lock_activity
+from lib.operations.locks.waits import lock_waits
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.monitoring import consolidations, errors, log_freshness
 from lib.operations.logs.timeline import Progress
@@ -65,7 +66,7 @@ def is_advised(seen: Scope) -> bool:
 
 def test_a_clean_night_passes(dialect: str, play: Play) -> None:
     seen = play(night(dialect, "clean"))
-    steps = (first_consolidation, log_freshness, lock_activity, consolidations, errors, phases)
+    steps = (first_consolidation, log_freshness, lock_activity, lock_waits, consolidations, errors, phases)
     checks = [check for step in steps for check in step(seen).checks] + [*evaluate(seen, "success").checks]
     assert {(check.name, check.verdict) for check in checks} == {(check.name, Verdict.PASS) for check in checks}
     (run,) = seen.history.consolidations
@@ -80,7 +81,8 @@ def test_a_wait_is_reported_as_a_wait_and_not_as_a_failure(dialect: str, play: P
     check = the_check(phases(seen))
     assert check.verdict is Verdict.WARN
     assert "95% of it waiting for the lock" in check.summary
-    assert the_check(lock_activity(seen)).summary == "1 attempt, none failed, longest wait 4 min 10 s"
+    assert the_check(lock_activity(seen)).summary == "1 attempt, none failed"
+    assert (the_check(lock_waits(seen)).verdict, the_check(lock_waits(seen)).evidence["waits"]) == (Verdict.WARN, 1)
     for step in (first_consolidation, consolidations, lock_activity):
         assert the_check(step(seen)).verdict is Verdict.PASS
     assert the_check(evaluate(seen, "success")).verdict is Verdict.PASS
@@ -143,7 +145,7 @@ def test_print_output_alone_shows_a_run_and_nothing_of_its_lock(dialect: str, pl
     (run,) = seen.history.consolidations
     assert (seen.history.progress(run), run.batch_id, run.rows) == (Progress.COMPLETED, BATCH, 587)
     assert the_check(consolidations(seen)).verdict is Verdict.PASS
-    for step in (first_consolidation, lock_activity, phases):
+    for step in (first_consolidation, lock_activity, lock_waits, phases):
         check = the_check(step(seen))
         found = "only print output of prediction-coordinator" in check.summary
         assert (check.verdict, found) == (Verdict.UNKNOWN, True)
