@@ -36,7 +36,7 @@ def values_by_source(night: Night) -> Section:
     if not (night.number_columns or night.category_words or night.differences):
         return not_asked(VALUES, "the quality rules name no number or category column of the table")
     if night.profile is None or not night.profile.active_rows:
-        return not_asked(VALUES, "the date has no rows that readers see")
+        return not_asked(VALUES, "the date has no rows that readers can see")
     compared = Comparison(night)
     return Section((_check(compared),), (*_figure(compared), _table(compared)))
 
