@@ -35,7 +35,7 @@ RECORD = Question(
 )
 
 RELEASE = "forced release"
-NO_UNDO_OF_A_RELEASE = "not needed; the holder's batch is consolidated again"
+NO_UNDO_OF_A_RELEASE = "not needed; consolidate the holder's batch again"
 
 
 def lock_facts(lock: LockRecord) -> dict[str, str]:
