@@ -56,7 +56,7 @@ def _check(compared: Comparison) -> Check:
         night.row_count,
     )
     if good < night.rules.values.fewest_dates:
-        step = "Read more days (days=…), or wait for more dates."
+        step = "Increase days to look further back, or wait for more dates."
         failed = f" ({len(compared.left_out)} others failed)" if compared.left_out else ""
         summary = f"only {good} of the {night.days_compared} days before {agreeing(good, 'is')} good, with rows{failed}"
         return question.unknown(f"{summary}; {night.rules.values.fewest_dates} are needed", step)
