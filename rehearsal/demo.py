@@ -96,7 +96,7 @@ def _night_and_race(acts: Acts, today: date) -> list[Step]:
     yesterday, day = {"date": str(today - timedelta(days=1))}, {"date": str(today)}
     race = acts.race_plan
     return [
-        Act("Four weeks of consolidations and their rows, with the fix deployed halfway through", acts.history),
+        Act("Four weeks of consolidations and their rows; the fix was deployed after two weeks", acts.history),
         Act("A clean night: yesterday's batch, consolidated under the lock", acts.clean_night),
         RunRunbook("deploy_verify", yesterday, Verdict.PASS, "both services run the fix, and the night was clean"),
         RunRunbook(

@@ -46,7 +46,8 @@ def slow_consolidation(
     finally:
         complaint = _end(process)
     if process.returncode:
-        raise Unavailable(f"the simulated coordinator failed during its MERGE: {_last_line(complaint)}")
+        said = _last_line(complaint) or f"exit code {process.returncode}"
+        raise Unavailable(f"the simulated coordinator failed during its MERGE: {said}")
 
 
 def killed_consolidation(platform: Platform, *, batch_id: str, game_date: date, lease_seconds: float = 2) -> int:
@@ -80,7 +81,7 @@ def _start(platform: Platform, batch_id: str, game_date: date, lease_seconds: fl
         text=True,
         cwd=places.ROOT,
         env={**os.environ, **places.handed_down(), "RUNBOOK_HOME": str(home)},
-        # Ctrl-C goes to the parent, which ends this process properly.
+        # Ctrl+C goes to the parent, which ends this process properly.
         start_new_session=True,
     )
 

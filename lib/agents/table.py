@@ -149,7 +149,7 @@ def plan_get(
     answer = Planned(
         changed=False,
         plan=str(state.pop("plan", "")),
-        holds_until=str(state.pop("holds until", "")),
+        holds_until=str(state.pop("valid until", "")),
         commands=list(check.changes),
         untrusted=Untrusted[EvidenceItem](headline=check.summary),
     )

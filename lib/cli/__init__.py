@@ -92,7 +92,7 @@ class _Commands(click.Group):
 def _last_words(error: Exception) -> tuple[Sequence[str], int]:
     """Return an error's lines and exit code; no lines for an ImportError that is our own bug."""
     if isinstance(error, SpecMismatch):
-        return [f"{error.table} does not fit its settings: {fault}" for fault in error.faults], error.exit_code
+        return [f"{error.table} does not match its settings: {fault}" for fault in error.faults], error.exit_code
     if isinstance(error, ImportError):
         return [*filter(None, [missing_extra(error)])], UserError.exit_code
     return [str(error)], getattr(error, "exit_code", RunbookError.exit_code)
@@ -109,7 +109,7 @@ def main() -> None:
     for stream in filter(None, (sys.stdout, sys.stderr)):
         # The library's log lines contain emoji, which the terminal's encoding may lack.
         stream.reconfigure(errors="replace")
-    # SIGTERM ends `with` blocks as Ctrl-C does, so that locks are released.
+    # SIGTERM ends `with` blocks as Ctrl+C does, so that locks are released.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cli()

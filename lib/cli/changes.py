@@ -41,7 +41,7 @@ def plan(game_date: date, environment: str) -> None:
 @repair.command()
 @options.game_date
 @click.option("--plan", required=True, metavar="DIGEST", help="Digest of the plan that you reviewed.")
-@click.option("--reason", required=True, help="Why; kept in the audit record.")
+@click.option("--reason", required=True, help="Why it is safe; kept in the audit record.")
 @options.environment
 def apply(game_date: date, plan: str, reason: str, environment: str) -> None:
     """Back up duplicate rows, and keep only the newest of each key."""
@@ -233,7 +233,7 @@ def apply_plan(
         parameter: The option that names the target, for error messages.
         target: What is changed.
         plan: Digest of the approved plan.
-        reason: Why; kept in the audit record.
+        reason: Why it is safe; kept in the audit record.
         as_json: Print one JSON object.
     """
     from lib.operations.changes.action import carry_out

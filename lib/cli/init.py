@@ -39,7 +39,7 @@ _PURPOSE = {"--key": _KEY, "--date": _DATE, "--newest-first": _NEWEST, "--active
 @click.option("--date", metavar="COLUMN", help=f"{_DATE}.")
 @click.option("--newest-first", metavar=_LISTED, help=f"{_NEWEST}.")
 @click.option("--active", metavar="COLUMN", help=f"{_ACTIVE}; empty: all rows count.")
-@click.option("--timezone", metavar="ZONE", help="Time zone of the dates, such as Europe/Berlin.")
+@click.option("--timezone", metavar="ZONE", help="Time zone that defines a day, such as Europe/Berlin.")
 @click.option(
     "--location", default="", metavar="REGION", help="BigQuery location of --from-table, such as europe-west1."
 )
@@ -72,7 +72,7 @@ def init(
     named = {"--key": key, "--date": date, "--newest-first": newest_first, "--active": active}
     given = {option: _listed(text) for option, text in named.items() if text is not None}
     answers, clock = _Answers(yes, given), _Clock()
-    timezone = timezone or answers.word("--timezone", "the time zone of the dates", "UTC")
+    timezone = timezone or answers.word("--timezone", "the time zone that defines a day", "UTC")
     zone(timezone)
     cloud_project, sample = (
         _cloud_rows(str(from_table), location, given, timezone) if file is None else ("", _file_rows(file, timezone))

@@ -124,8 +124,8 @@ def rerun(run_id: str, timeout_seconds: float, as_json: bool) -> None:
 def prune(older_than_days: int | None, keep_last: int | None, applies: bool, as_json: bool) -> None:
     """Show or remove old runs.
 
-    Without --older-than-days and --keep-last, only folders of runs that never began and the rest
-    of interrupted removals. The newest run, the last FAIL and the last PASS of each runbook and
+    Without --older-than-days and --keep-last, selects only folders of runs that never began and
+    what interrupted removals left. The newest run, the last FAIL and the last PASS of each runbook and
     environment stay, and so do runs that are running, damaged or not sealed yet. The chain keeps
     a record of every removed run. Age counts from the newest run's start, in case the clock is
     ahead.

@@ -55,8 +55,8 @@ environment = click.option(
     "--env",
     "environment",
     default=_default_environment,
-    show_default="local, or the only one",
-    help="Name of a file in params/environments.",
+    show_default=False,
+    help="Name of a file in params/environments.  [default: local, or the only one]",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line on stdout.")
 game_date = _date_option(required=True)
@@ -69,7 +69,7 @@ assignments = click.option(
 )
 
 plan = click.option("--plan", metavar="DIGEST", help="Digest of the plan that you reviewed.  [default: show the plan]")
-reason = click.option("--reason", help="Why; kept in the audit record.")
+reason = click.option("--reason", help="Why it is safe; kept in the audit record.")
 
 _LONGEST_SECONDS = 7 * 86_400
 

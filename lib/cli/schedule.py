@@ -26,7 +26,7 @@ _stop_grace_seconds = click.option(
     default=60.0,
     show_default=True,
     type=options.seconds(zero=True),
-    help="How long runs may continue after SIGTERM or Ctrl-C.",
+    help="How long runs may continue after SIGTERM or Ctrl+C.",
 )
 
 
@@ -93,7 +93,7 @@ def once(entry: str | None, environment: str | None, stop_grace_seconds: float, 
 @_of_environment
 @_stop_grace_seconds
 def run(environment: str | None, stop_grace_seconds: float) -> None:
-    """Run every firing at its planned time, until SIGTERM or Ctrl-C.
+    """Run every firing at its planned time, until SIGTERM or Ctrl+C.
 
     Several machines may run this at the same time: each firing is run once, by one of them.
     """

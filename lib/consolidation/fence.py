@@ -121,8 +121,8 @@ def spec_changed(warehouse: Warehouse, spec: TableSpec) -> SpecChanged:
     """Return the error for a spec that differs from the recorded one."""
     recorded = " and ".join(f"[{found}]" for found in recorded_specs(warehouse, spec)) or "another spec"
     return SpecChanged(
-        f"{spec.table} is consolidated with {recorded}, not with [{spec.identity}]; nothing was written, because two "
-        "consolidations that differ in this would not detect each other; correct the table's settings, or preview "
+        f"{spec.table} is consolidated with {recorded}, not with [{spec.identity}]; nothing was written, because "
+        "writers that differ in this are not fenced against each other; correct the table's settings, or preview "
         "a change of the recorded spec: runbook fence spec --env ENVIRONMENT"
     )
 

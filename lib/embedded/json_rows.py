@@ -105,10 +105,13 @@ def type_of(kinds: set[str], known: str = "") -> str:
         return "DATETIME" if kinds == {"DATETIME"} and known != "TIMESTAMP" else "TIMESTAMP"
     if kinds <= _TEXTS:
         return "DATE" if kinds == {"DATE"} else "STRING"
-    arrays = kinds - {_NO_ITEMS} or {"ARRAY<STRING>"}
-    if arrays == {"ARRAY<INT64>", "ARRAY<FLOAT64>"}:
+    return _type_of_arrays(kinds - {_NO_ITEMS}) if all(kind.startswith("ARRAY<") for kind in kinds) else "JSON"
+
+
+def _type_of_arrays(kinds: set[str]) -> str:
+    if kinds == {"ARRAY<INT64>", "ARRAY<FLOAT64>"}:
         return "ARRAY<FLOAT64>"
-    return arrays.pop() if len(arrays) == 1 and kinds.isdisjoint({"JSON", *_TEXTS}) else "JSON"
+    return "JSON" if len(kinds) > 1 else next(iter(kinds), "ARRAY<STRING>")
 
 
 def _type_of_numbers(kinds: set[str], known: str) -> str:

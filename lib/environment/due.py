@@ -39,7 +39,7 @@ class Days:
 
     def __post_init__(self) -> None:
         if self.last < self.first:
-            raise UserError(f"due.calendar: {self} ends before it begins")
+            raise UserError(f"due.calendar: {self} ends before it starts")
         if not self.name.isprintable() or len(self.name) > _LONGEST_NAME:
             raise UserError(f"due.calendar: a name must be one line of at most {_LONGEST_NAME} characters")
 

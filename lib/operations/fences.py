@@ -15,6 +15,7 @@ from lib.consolidation.ledger import Period, count_runs
 from lib.platform import Platform
 from lib.ports.services import DeployedRevision, ServiceStatus
 from lib.verdict.section import or_fault
+from lib.words.nouns import counted
 
 DANGER = "two consolidations at once can write duplicates again"
 _NO_LEDGER = "no consolidation is in the ledger"
@@ -88,7 +89,7 @@ def guard_of(platform: Platform) -> Guard:
     """Look up what guards the table; if that cannot be read, it is not known."""
     found, fault = or_fault(partial(_serving, platform))
     if found is None:
-        return Guard(Fence.UNKNOWN, f"could not look: {fault}")
+        return Guard(Fence.UNKNOWN, f"could not check: {fault}")
     for fence in (Fence.NO, Fence.UNKNOWN, Fence.YES):
         if of_kind := [candidate for candidate in found if candidate.fence is fence]:
             return Guard(fence, of_kind[0].basis)
@@ -105,7 +106,7 @@ def candidates(platform: Platform, status: ServiceStatus) -> list[Candidate]:
     merges = status.name == platform.environment.services.coordinator
     judged, fault = or_fault(partial(_fences, platform, status.revisions)) if merges else (None, "")
     otherwise = (
-        (Fence.UNKNOWN, f"could not look: {fault}") if merges else (Fence.NOT_NEEDED, "only the coordinator merges")
+        (Fence.UNKNOWN, f"could not check: {fault}") if merges else (Fence.NOT_NEEDED, "only the coordinator merges")
     )
     found = []
     for number, revision in enumerate(status.revisions):
@@ -138,9 +139,9 @@ def _fence(first: datetime | None, period: Period | None, runs: int) -> tuple[Fe
     if first is None:
         return Fence.UNKNOWN, _NO_LEDGER
     if period is None:
-        return Fence.UNKNOWN, "it is not known when it was deployed"
+        return Fence.UNKNOWN, "it is not known when the revision was deployed"
     if runs:
-        return Fence.YES, f"consolidations in the ledger while it was the newest: {runs}"
+        return Fence.YES, f"{counted(runs, 'consolidation')} in the ledger while the revision was the newest"
     if period.end <= first:
         return Fence.NO, "replaced before the first consolidation in the ledger"
-    return Fence.UNKNOWN, "no consolidation in the ledger while it was the newest"
+    return Fence.UNKNOWN, "no consolidation in the ledger while the revision was the newest"

@@ -38,7 +38,7 @@ ROLLBACK = Question(
     "rollback",
     "Rollback",
     affects="every consolidation by the revisions that serve now",
-    can_wait="no longer than it takes to check whether a rollback helps",
+    can_wait="only until you know whether a rollback helps",
 )
 AFTER_ROLLBACK = Question(
     "after_rollback",
@@ -133,7 +133,7 @@ def _table(kind: Kind, caption: str, criteria: Sequence[Judged]) -> Table:
         (criterion.text, _answer(kind, criterion, found), figure(criterion, found), criterion.limit, found.basis)
         for criterion, found in criteria
     ]
-    return Table(caption, ("Criterion", "Met", "Figure", "Healthy", "Basis"), rows)
+    return Table(caption, ("Criterion", "Met", "Figure", "Healthy", "Based on"), rows)
 
 
 def _answer(kind: Kind, criterion: Criterion, found: Measurement) -> str:

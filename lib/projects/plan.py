@@ -98,7 +98,7 @@ class ProjectPlan:
             f"# Created by `runbook init` from {one_line(self.origin)}. Correct any wrong guesses.",
             yaml_line("platform", platform),
             yaml_line("project_id", self.cloud_project or "local"),
-            yaml_line("timezone", self.timezone, "the time zone of dates"),
+            yaml_line("timezone", self.timezone, "the time zone that defines a day"),
             *google,
             *services,
             "",

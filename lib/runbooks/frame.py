@@ -36,7 +36,7 @@ _PARAMETERS = """\
 environment: str = "local"  # name of a file in params/environments
 date: str = "today"  # date to check: YYYY-MM-DD, today or yesterday
 hours: float = 24  # how far back logs are read, in hours
-timezone: str = ""  # time zone of dates, such as Europe/Berlin; empty: the environment's"""
+timezone: str = ""  # time zone that defines a day, such as Europe/Berlin; empty: the environment's"""
 
 _HEAD = """\
 from lib.verdict.head import verdict_so_far

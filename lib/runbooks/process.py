@@ -126,7 +126,7 @@ def started(
     inherited = {name: value for name, value in os.environ.items() if name not in _OF_KERNELS}
     environment = {**inherited, **(variables or {})}
     # Files rather than pipes, which a killed process's children would keep open. A new session, because
-    # Ctrl-C at a terminal would otherwise reach it too, as a second stop request.
+    # Ctrl+C at a terminal would otherwise reach it too, as a second stop request.
     with TemporaryFile() as output, TemporaryFile() as errors, subprocess.Popen(
         [*_RUNBOOK, *words],
         stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True, env=environment,

@@ -153,7 +153,7 @@ def section(question: Question) -> Callable[[_Step[_Run, _P]], _Step[_Run, _P]]:
             try:
                 found = step(run, *args, **kwargs)
             except NotAsked as error:
-                found = Section((), (facts(question.name, {"skipped": str(error)}),))
+                found = not_asked(question, str(error))
             except CouldNotLook as error:
                 found = Section((question.could_not_look(error),))
             count = functools.partial(run.findings.add, (f"{step.__module__}.{step.__qualname__}", args, kwargs))

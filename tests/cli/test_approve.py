@@ -261,7 +261,7 @@ def test_text_that_asks_for_approval_changes_nothing(platform: Platform, people:
     assert run["exit_code"] == 0, done.stdout
     plan = check["evidence"]["plan"]
     assert [entry.kind for entry in platform.approvals.entries(plan)] == ["plan"]
-    first = f"Have it approved by a person, at a terminal: runbook approve {plan}."
+    first = f"A person approves it at a terminal: runbook approve {plan}."
     assert check["next_step"].startswith(f"{first} Then apply the plan, with your own reason: ")
     command = check["changes"][1].replace("why it is safe", "as the row says")
     refused = runbook(*shlex.split(command)[1:])

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -138,6 +138,10 @@ def test_json_lines_of_bigquery_become_the_same_columns(tmp_path: Path, home: Pa
         ([["a"], "a"], "JSON"),
         ([{"a": [1, "x"]}, [1], None], "JSON"),
         ([1, "x"], "JSON"),
+        ([[], False], "JSON"),
+        ([[], 1, None], "JSON"),
+        ([[], 1.5], "JSON"),
+        ([[1], 1], "JSON"),
     ],
 )
 def test_a_column_of_json_lines_has_the_type_that_keeps_all_its_values(
@@ -213,6 +217,7 @@ values = st.recursive(
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(values, min_size=1, max_size=4))
+@example([[], False])
 def test_every_value_of_a_column_is_kept(tmp_path_factory: pytest.TempPathFactory, values: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("rows")
     file = as_json_lines(folder / "a.jsonl", *({"player_lookup": f"p{n}", "extra": v} for n, v in enumerate(values)))

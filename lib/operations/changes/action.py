@@ -137,7 +137,7 @@ def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
     offered = offer(platform, plan, now)
     digest = offered.digest
     expires = local_time(digest.expires_at, platform.environment.timezone)
-    question = _outcome(plan, {"plan": digest.text, "holds until": expires, **plan.state})
+    question = _outcome(plan, {"plan": digest.text, "valid until": expires, **plan.state})
     summary = f"plan only, nothing was changed: {plan.summary}"
     check = question.answer(Verdict.PASS, summary, offered.step, changes=offered.commands)
     state = facts(f"State that the plan is based on: {plan.target}", plan.state)

@@ -35,7 +35,7 @@ RECORD = Question(
 )
 
 RELEASE = "forced release"
-NO_UNDO_OF_A_RELEASE = "not needed; the holder's batch is consolidated again"
+NO_UNDO_OF_A_RELEASE = "not needed; consolidate the holder's batch again"
 
 
 def lock_facts(lock: LockRecord) -> dict[str, str]:
@@ -69,7 +69,7 @@ def record_of(platform: Platform, record: ActionRecord) -> ActionRecord | None:
 
 @section(CHANGES_ON_RECORD)
 def audit_trail(scope: Scope) -> Section:
-    """Show every recorded change, newest first. One that is not known to have finished is a WARN."""
+    """Show every recorded change, newest first. One whose outcome is unknown is a WARN."""
     known: list[ActionRecord] = []
     checks: list[Check] = []
     for source, read in (("releases", releases), ("changes", changes)):
@@ -137,7 +137,7 @@ def _unfinished(known: Sequence[ActionRecord]) -> tuple[Check, ...]:
     begun = [record for record in known if record.status == ActionStatus.BEGUN]
     if not begun:
         return ()
-    summary = f"{len(begun)} begun, not known to have finished: {begun[0].action} of {begun[0].target}"
+    summary = f"{len(begun)} begun, outcome unknown: {begun[0].action} of {begun[0].target}"
     evidence = {f"{record.action} of {record.target}": f"by {record.who}: {record.reason}" for record in begun}
     step = "Check whether it took effect: the state is as before or as after the change, never in between."
     return (CHANGES_ON_RECORD.on(evidence).warns(summary, step),)

@@ -187,7 +187,7 @@ class Approval:
         parameter: The parameter that names the target, for messages.
         target: The only thing that may be changed.
         plan: The digest of the plan that was reviewed.
-        reason: Why; kept in the record.
+        reason: Why it is safe; kept in the audit record.
     """
 
     parameter: str
@@ -214,7 +214,7 @@ class Approval:
             raise UserError(f"a plan or a reason was given, but {self.parameter} names nothing; nothing was changed")
         named = f"{self.parameter}={trimmed.target!r:.80}"
         if trimmed.reason in ("", WHY):
-            raise UserError(f"{named} needs your own reason, which is kept in the record; nothing was changed")
+            raise UserError(f"{named} needs your own reason, which is kept in the audit record; nothing was changed")
         if not trimmed.plan:
             raise UserError(
                 f"{named} needs plan=DIGEST, from the plan that you reviewed; run it without a reason to see the plan; "

@@ -84,7 +84,7 @@ class PlanForm:
         self._is_over = False
         # JupyterLab may call the button in its own thread, while the kernel does something else.
         self._turn = threading.Lock()
-        why, target = "Why (kept in the record):", f"Type {plan.target} to confirm:"
+        why, target = "Why it is safe (kept in the audit record):", f"Type {plan.target} to confirm:"
         style = {"description_width": f"{_CHARACTER * max(len(why), len(target))}px"}
         self._why = ipywidgets.Text(description=why, style=style, layout={"width": "95%"})
         self._target = ipywidgets.Text(description=target, style=style, layout={"width": "95%"})
@@ -117,7 +117,7 @@ class PlanForm:
         missing = [] if reason not in ("", WHY) else ["enter a reason"]
         missing += [] if target == self._plan.target else [f"type exactly {_code(self._plan.target)}"]
         self._button.disabled, self._button.button_style = bool(missing), "" if missing else "danger"
-        until = f"The plan is valid until {_safe(self._until)}."
+        until = f"This plan is valid until {_safe(self._until)}."
         self._promise("<b>Nothing has been changed yet.</b> The button will do this")
         self._say(f"To enable the button, {' and '.join(missing)}. {until}" if missing else until)
 

@@ -30,7 +30,7 @@ REPAIR = Question(
     "repair",
     "Repair",
     affects="readers of the date: its duplicates are not repaired, or not as planned",
-    can_wait="as long as readers can: rows are backed up before any are removed",
+    can_wait="as long as readers can; rows are backed up before any are removed",
 )
 
 Mode = Literal["no", "preview", "apply", "undo"]

@@ -85,7 +85,7 @@ class PlanCommands:
         how = f"the plan, with your own reason: {self.following}"
         if self.approve is None:
             return f"Apply {how}"
-        return f"Have it approved by a person, at a terminal: {self.approve}. Then apply {how}"
+        return f"A person approves it at a terminal: {self.approve}. Then apply {how}"
 
 
 def offer(platform: Platform, plan: Plan, now: datetime) -> PlanCommands:

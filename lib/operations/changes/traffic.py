@@ -26,8 +26,8 @@ ROLLBACK_OPTION = Question(
 FENCE_AFTER_CHANGE = Question(
     "fence_after_change",
     "Fence after this change",
-    affects="concurrent consolidations of a date: only the lock would keep them apart",
-    can_wait="as long as every one of them takes the lock",
+    affects="concurrent consolidations of a date: only the lock keeps them apart",
+    can_wait="as long as every consolidation takes the lock",
 )
 
 ACTION = "traffic"

@@ -92,7 +92,8 @@ class Criterion:
 
     @property
     def limit(self) -> str:
-        return f"{self.healthy.replace('_', ' ')} {self.threshold:g} {self.unit}".strip()
+        unit = self.unit if self.unit == "%" else f" {self.unit}"
+        return f"{self.healthy.replace('_', ' ')} {self.threshold:g}{unit}".rstrip()
 
 
 Judged = tuple[Criterion, Measurement]

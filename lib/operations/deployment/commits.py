@@ -50,7 +50,7 @@ def deployed_commits(scope: Scope) -> Section:
     asked = [(service, repository) for service in names.both if (repository := names.repository_of(service))]
     if not asked:
         why = "no repository is configured; see services in params/environments/production.yaml"
-        return Section((), (facts("Deployed commits", {"not compared with git": why}),))
+        return Section((), (facts("Deployed commits", {"answer": f"skipped: {why}"}),))
     branches: dict[tuple[str, str, bool], Branch] = {}
     with TemporaryDirectory(prefix="runbook-git-") as folder:
         checks = []

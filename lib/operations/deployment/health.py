@@ -135,7 +135,7 @@ def _judge_document(code: int, body: Any) -> HealthJudgement:
 
 
 def _unclear(summary: str, checks: tuple[PartHealth, ...]) -> HealthJudgement:
-    return HealthJudgement(Verdict.UNKNOWN, text_of(summary), "Look at the document by hand (command below).", checks)
+    return HealthJudgement(Verdict.UNKNOWN, text_of(summary), "Check the document by hand (command below).", checks)
 
 
 def _whole(body: Any) -> PartHealth:

@@ -22,7 +22,7 @@ ROLLBACK_REVISIONS = Question(
 FENCE = Question(
     "coordinator_fence",
     "Fence of the coordinator",
-    affects="two consolidations of a date at once: only the lock prevents a race",
+    affects="concurrent consolidations of a date: only the lock keeps them apart",
     can_wait="as long as every consolidation takes the lock",
 )
 

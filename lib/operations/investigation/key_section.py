@@ -57,7 +57,7 @@ def _rows(scope: Scope, story: KeyStory) -> Table:
         else f"Rows of {key}",
         headings,
         [(name, *_values(story, name, differing)) for name in names],
-        "A repair keeps the first value and removes those that are struck out." if differing else "",
+        "A repair backs up all of these rows, keeps the first, then removes the ones struck out." if differing else "",
         shown=100,
         groups=groups,
         file=AllRows(f"Rows of {key}", ("A repair has it", *story.columns), story.marked_rows),

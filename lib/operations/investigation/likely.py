@@ -50,7 +50,7 @@ def next_look(scope: Scope, rows: int, superseded: int, sources: Sources) -> str
     if rows == 0:
         return "Check the values and the date: scope.explain() lists keys of the date."
     key = ", ".join(scope.platform.table.key_columns)
-    return f"If readers see it several times, look downstream, at a join that leaves out one of {key}."
+    return f"If readers see it twice, look downstream for a join that leaves out one of {key}."
 
 
 def _of_no_row(superseded: int) -> str:

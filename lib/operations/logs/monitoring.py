@@ -40,8 +40,8 @@ LOGS = Question(
 CONSOLIDATIONS = Question(
     "consolidations",
     "Consolidations",
-    affects="the named batches: their rows may be missing, late or written twice",
-    can_wait="until readers need the rows: unmerged rows are kept in staging",
+    affects="the batches named here: their rows may be missing, late or written twice",
+    can_wait="until readers need the rows; unmerged rows are kept in staging",
 )
 ERRORS = Question(
     "errors",
@@ -169,9 +169,10 @@ def _ended_check(history: LogHistory, counts: DuplicateCounts) -> Check:
     see_both = f"Find out what started both, and check for duplicates: {_diagnose(commands, at_once)}"
     see_staging = f"Check whether their batches are waiting in staging: {commands.run('consolidation_timeout')}"
     pairs = "pair" if len(at_once) == 1 else "pairs"
+    overlapping = [run for pair in at_once for run in pair]
     troubles = [
         (by_state[Progress.UNFINISHED], "stopped without logging a result", see_locks),
-        ([pair[0] for pair in at_once], f"{pairs} of consolidations overlapped on the same date", see_both),
+        (overlapping, f"{pairs} of consolidations overlapped on the same date", see_both),
         (
             _unchecked(runs),
             "merged, but the validation could not run",
@@ -187,10 +188,11 @@ def _ended_check(history: LogHistory, counts: DuplicateCounts) -> Check:
     for found, what, step in troubles:
         if found:
             since = min(run.started_at for run in found)
-            return question.warns(f"{len(found)} {what}: {batch_names(found)}", step, since=since)
+            number = len(at_once) if found is overlapping else len(found)
+            return question.warns(f"{number} {what}: {batch_names(found)}", step, since=since)
     running = f", {states[Progress.RUNNING]} still running" if states[Progress.RUNNING] else ""
     if not states[Progress.COMPLETED]:
-        return question.unknown(f"none has ended yet{running}", "Run this again when one has ended.")
+        return question.unknown(f"none has ended yet{running}", "Run this again once one has ended.")
     return question.passes(f"{states[Progress.COMPLETED]} completed{running}")
 
 

@@ -38,11 +38,11 @@ def _unfenced(proof: Proof, question: Question) -> Check:
     question = question.on(_evidence(race, losers, rows=found.rows, keys=found.keys))
     if losers:
         return question.warns(
-            f"not so here: {_cancelled(losers)}. This warehouse itself prevents what the fence is for, "
+            f"not true here: {_cancelled(losers)}. This warehouse itself prevents what the fence is for, "
             "which its documentation does not promise; the fence does no harm"
         )
     if found.rows == found.keys:
-        return question.warns("not so here: both were committed, and each key is there once; the fence does no harm")
+        return question.warns("not true here: both were committed, and each key is there once; the fence does no harm")
     return question.passes(f"both were committed: {found.rows} rows of {found.keys} keys; only a fence prevents that")
 
 
@@ -138,7 +138,7 @@ def _conditions(proof: Proof, question: Question) -> Check:
     question = question.on({"jobs for @@row_count": by_count, "jobs for a condition that reads a table": by_table})
     reading = f"a condition that reads a table costs {_jobs(by_table)}"
     if by_count:
-        summary = f"not so here: it costs {_jobs(by_count)}, and {reading}"
+        summary = f"not true here: it costs {_jobs(by_count)}, and {reading}"
         return question.warns(summary, "Nothing is wrong; each such condition takes as long as a statement.")
     return question.passes(f"none, and {reading}")
 

@@ -78,7 +78,7 @@ def several_active_rows(night: Night) -> Section:
     )
     summary = (
         f"{found.several:,} of {found.subjects:,} {words} {agreeing(found.several, 'has')} "
-        f"several active rows, at most {found.most}"
+        f"several active rows, up to {found.most}"
     )
     if found.most <= most:
         return Section((question.passes(summary),))

@@ -200,7 +200,7 @@ def _check(night: Night, question: Question, flaws: list[Flaw], all_well: str) -
         return question.unknown("the date has no active rows")
     if not bad:
         return question.passes(f"{all_well} ({', '.join(columns)})")
-    step = "Look at these rows, and at the revision that wrote them."
+    step = "Check these rows, and the revision that wrote them."
     return question.answer(worst([flaw.verdict for flaw in bad]), "; ".join(map(str, bad[:3])), step)
 
 

@@ -81,7 +81,7 @@ def _volume_check(night: Night, profile: DayProfile) -> Check:
     if judged is None:
         enough = ", as many as were due" if night.due.units else ""
         summary = f"{counted}{enough}; {_no_past(night, recent)}"
-        return question.unknown(summary, "Read more days (days=…), or wait for more dates.")
+        return question.unknown(summary, "Increase days to look further back, or wait for more dates.")
     return _by_the_past(night, question, f"{counted}: {_in_words(night, figure or 0.0, judged)}", judged)
 
 

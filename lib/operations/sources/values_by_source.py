@@ -36,7 +36,7 @@ def values_by_source(night: Night) -> Section:
     if not (night.number_columns or night.category_words or night.differences):
         return not_asked(VALUES, "the quality rules name no number or category column of the table")
     if night.profile is None or not night.profile.active_rows:
-        return not_asked(VALUES, "the date has no rows that readers see")
+        return not_asked(VALUES, "the date has no rows that readers can see")
     compared = Comparison(night)
     return Section((_check(compared),), (*_figure(compared), _table(compared)))
 
@@ -56,7 +56,7 @@ def _check(compared: Comparison) -> Check:
         night.row_count,
     )
     if good < night.rules.values.fewest_dates:
-        step = "Read more days (days=…), or wait for more dates."
+        step = "Increase days to look further back, or wait for more dates."
         failed = f" ({len(compared.left_out)} others failed)" if compared.left_out else ""
         summary = f"only {good} of the {night.days_compared} days before {agreeing(good, 'is')} good, with rows{failed}"
         return question.unknown(f"{summary}; {night.rules.values.fewest_dates} are needed", step)

@@ -28,7 +28,7 @@ BACKLOG = Question(
     "staging_backlog",
     "Staging backlog",
     affects="readers: rows that wait in staging are not in the table",
-    can_wait="until readers need them; keep the tables, as the rows exist nowhere else",
+    can_wait="until readers need them; keep the tables: the rows exist nowhere else",
 )
 _STILL_WANTED = timedelta(hours=24)
 _MOST_BATCHES = 10

@@ -135,7 +135,7 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
         "timeline",
         "Timeline",
         affects="the timeline of the date, which is not shown",
-        can_wait="yes, no row depends on it",
+        can_wait="yes: no row depends on it",
     )
 )
 def timeline_of_date(scope: Scope) -> Section:

@@ -18,7 +18,7 @@ SIZE = Question(
     "staging_size",
     "Staging size",
     affects="the consolidation of that batch: it takes longer",
-    can_wait="yes, its rows are kept in staging",
+    can_wait="yes: its rows are kept in staging",
 )
 # A batch has 113 to 175 staging tables on most nights; the one that got stuck had 615.
 _MANY_TABLES = 500

@@ -267,4 +267,4 @@ def _check_moments(*moments: datetime) -> None:
 def _check_period(since: datetime, until: datetime) -> None:
     _check_moments(since, until)
     if since >= until:
-        raise ValueError("a period that ends before it begins")
+        raise ValueError("a period that ends before it starts")

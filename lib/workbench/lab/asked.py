@@ -29,11 +29,11 @@ class Asked(Generic[_T]):
         try:
             self._found.append(self._look())
         except Exception as error:  # the page shows any error, and still shows the other checks
-            self._found.append(f"could not be checked: {one_line(str(error) or repr(error)):.{_LONGEST}}")
+            self._found.append(f"could not check: {one_line(str(error) or repr(error)):.{_LONGEST}}")
 
     def result(self, deadline: float) -> _T | str:
         """Return the result, or a line with the reason why there is none."""
         self._thread.join(max(0.0, deadline - monotonic()))
         if self._found:
             return self._found[0]
-        return f"could not be checked: no answer within {spoken_seconds(round(monotonic() - self._began, 1))}"
+        return f"could not check: no answer within {spoken_seconds(round(monotonic() - self._began, 1))}"

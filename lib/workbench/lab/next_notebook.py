@@ -90,7 +90,7 @@ def _carried(runbook: Runbook, following: NextRunbook) -> dict[str, str]:
 
 
 def _label(given: Mapping[str, str]) -> str:
-    """What tells its name from the others': readable, and different for different values."""
+    """What distinguishes its name from the others': readable, and different for different values."""
     words = ", ".join(f"{name} {value}" if value else name for name, value in given.items())
     label = _NOT_IN_A_NAME.sub(" ", words).strip()
     if label == words and len(label) <= _LONGEST_LABEL:

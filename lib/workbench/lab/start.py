@@ -140,7 +140,7 @@ def _answer(asked: Asked[Section], deadline: float, folder: LabFolder) -> dict[s
     found = asked.result(deadline)
     check = found.checks[0] if isinstance(found, Section) and found.checks else None
     if check is None:
-        summary = found if isinstance(found, str) else "not checked in this environment"
+        summary = found if isinstance(found, str) else "skipped in this environment"
         return {"verdict": _verdict(Verdict.UNKNOWN), "name": asked.name, "summary": summary, "links": []}
     return {
         "verdict": _verdict(check.verdict),

@@ -27,7 +27,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def code(text: str) -> str:
     """Text as code, in one line; empty stays empty."""
     # A vertical bar would end a table's cell on GitHub, even within code.
-    return f"`{' '.join(text.split()).replace('|', 'or')}`" if text else ""
+    return f"`{' '.join(text.replace('|', ' or ').split())}`" if text else ""
 
 
 def prose(text: str) -> str:

@@ -37,9 +37,9 @@ BROKEN = {
         {"conflict_recognised": "FAIL"},
         ("conflict_recognised", "2 of 2 cancelled transactions were not recognised at COMMIT TRANSACTION: Another"),
     ),
-    ("inserts",): ({"unfenced_merges": "WARN"}, ("unfenced_merges", "not so here: one was cancelled at MERGE")),
+    ("inserts",): ({"unfenced_merges": "WARN"}, ("unfenced_merges", "not true here: one was cancelled at MERGE")),
     ("refusals",): ({"stale_token": "FAIL"}, ("stale_token", "older than the fence's was committed")),
-    ("free conditions",): ({"row_count_condition": "WARN"}, ("row_count_condition", "not so here: it costs 1 job")),
+    ("free conditions",): ({"row_count_condition": "WARN"}, ("row_count_condition", "not true here: it costs 1 job")),
 }
 
 

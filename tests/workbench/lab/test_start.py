@@ -100,7 +100,7 @@ def test_a_check_that_does_not_answer_is_not_waited_for() -> None:
     go_on = threading.Event()
     began = monotonic()
     asked = Asked("Locks", go_on.wait)
-    assert str(asked.result(monotonic())).startswith("could not be checked: no answer within 0")
+    assert str(asked.result(monotonic())).startswith("could not check: no answer within 0")
     assert monotonic() - began < PATIENT
     go_on.set()
     assert asked.result(monotonic() + PATIENT) is True
