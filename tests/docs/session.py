@@ -21,6 +21,7 @@ _SETS_UP = {"git", "make", "pip", "pipx", "source", "uv"}
 _EXITS = re.compile(r"#.*\b(?:exits? (?P<code>\d)|FAIL)\b")
 _NEEDS_A_SHELL = re.compile(r"[|&;<>$`~*?\\]")
 _DIGEST = re.compile(r"(?:--plan |plan=)([0-9a-f]{12}-\w+-\w+)")
+_EXPORTS = re.compile(r"^export (RUNBOOK_\w+)=(.+)$", re.MULTILINE)
 _ENDED = 'trap \'env -0 > "$ENDED/env"; pwd > "$ENDED/folder"\' EXIT\n'
 
 
@@ -54,12 +55,14 @@ class Session:
     def run(self, block: Block) -> None:
         """Run a block as its reader would; each line ends with exit code 0, or with that in its comment.
 
-        ``DIGEST`` is the digest of the plan that was shown last.
+        ``DIGEST`` is the digest of the plan that was shown last. Lines that export variables are entered, as the pages
+        say.
         """
         lines = [block.text] if "<<" in block.text else block.lines
         for line in lines:
             code, output = self._run(line)
             self.said += output
+            self.variables |= {name: shlex.split(place)[0] for name, place in _EXPORTS.findall(output)}
             found = _EXITS.search(line)
             expected = int(found["code"] or 1) if found else 0
             assert code == expected, f"{block.place}: {line}\nexit {code}, not {expected}\n{output}"
