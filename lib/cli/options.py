@@ -13,17 +13,26 @@ from typing import Any
 
 import click
 
+from lib import places
 from lib.cli.terminal import redactor
 from lib.errors import UserError
 
 
-def _date(_context: click.Context, _parameter: click.Parameter, given: str | tuple[str, ...] | None) -> date | None:
-    from lib.words.dates import checked_game_date
-
-    dates = {checked_game_date(text) for text in ((given,) if isinstance(given, str) else given or ())}
+def _date(context: click.Context, _parameter: click.Parameter, given: str | tuple[str, ...] | None) -> date | None:
+    dates = {_day(context, text) for text in ((given,) if isinstance(given, str) else given or ())}
     if len(dates) > 1:
         raise UserError(f"--date: given as {' and as '.join(map(str, sorted(dates)))}; give one date")
     return next(iter(dates), None)
+
+
+def _day(context: click.Context, text: str) -> date:
+    """Parse a date; ``today`` and ``yesterday`` are days of the environment's time zone, as in a runbook."""
+    from lib.environment import load_environment
+    from lib.words.dates import DATE_WORDS, checked_game_date, resolve_game_date
+
+    if text not in DATE_WORDS:
+        return checked_game_date(text)
+    return resolve_game_date(text, load_environment(context.params["environment"]).timezone, now=places.now())
 
 
 def _batch(_context: click.Context, _parameter: click.Parameter, batch_id: str | None) -> str | None:
@@ -46,14 +55,16 @@ _date_option = partial(
     "game_date",
     multiple=True,
     metavar="YYYY-MM-DD",
-    help="The date, in the table's date column.",
+    help="The date, in the table's date column; also today or yesterday.",
     callback=_date,
 )
 _batch_option = partial(click.option, "--batch", "batch_id", metavar="ID", help="The batch's id.", callback=_batch)
 
+# Eager, so that its time zone is known when a date is parsed.
 environment = click.option(
     "--env",
     "environment",
+    is_eager=True,
     default=_default_environment,
     show_default=False,
     help="Name of a file in params/environments.  [default: local, or the only one]",

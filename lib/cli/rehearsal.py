@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -123,7 +124,9 @@ def _shown(place: str | Path) -> str:
 @click.option("--all", "every", is_flag=True, help="Run all drills and print a table of findings.")
 @click.option("--list", "listed", is_flag=True, help="Only list the drills.")
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1, 16), help="With --all: parallel drills.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Keep state and reports in this folder.")
+@click.option(
+    "--keep", type=click.Path(path_type=Path), help="Keep state and reports in this folder; print how to use them."
+)
 def drill(name: str | None, every: bool, listed: bool, jobs: int, keep: Path | None) -> None:
     """Set up the incident NAME; check that the runbooks find it.
 
@@ -143,6 +146,8 @@ def drill(name: str | None, every: bool, listed: bool, jobs: int, keep: Path | N
         findings = _show(_rehearsed(names, folder, min(jobs, len(names))), with_reports=keep is not None)
     wrong = sum(not finding.is_right for finding in findings)
     click.echo(f"\n{len(findings) - wrong} of {len(findings)} are right.")
+    if keep and name:
+        _show_variables(keep.absolute() / name)
     if wrong:
         raise click.exceptions.Exit(1)
 
@@ -157,6 +162,15 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         raise UserError(f"{keep} already exists; give an empty or new folder")
     keep.mkdir(parents=True, exist_ok=True)
     yield keep.absolute()
+
+
+def _show_variables(folder: Path) -> None:
+    """Print the lines that make later commands of a shell use a drill's folder."""
+    from rehearsal.drills.rehearsal import variables_of
+
+    click.echo("\nFor commands that use this incident, enter:")
+    for variable, place in variables_of(folder).items():
+        click.echo(f"export {variable}={shlex.quote(place)}")
 
 
 def _rehearsed(names: Sequence[str], folder: Path, jobs: int) -> Iterator[list[Finding]]:

@@ -97,6 +97,12 @@ class Finding:
         return not self.surprises
 
 
+def variables_of(folder: Path) -> dict[str, str]:
+    """Return the environment variables with which commands use the state and the archive of a drill's folder."""
+    names = {"RUNBOOK_HOME": "home", "RUNBOOK_OUTPUTS": "outputs", "RUNBOOK_ENVIRONMENTS": "environments"}
+    return {variable: str(folder / name) for variable, name in names.items()}
+
+
 def rehearse(drill: Drill, folder: Path, on_change: Callable[[Archive], object] | None = None) -> list[Finding]:
     """Set up the drill in the folder and run its runbooks there, one after the other.
 
@@ -105,19 +111,15 @@ def rehearse(drill: Drill, folder: Path, on_change: Callable[[Archive], object] 
         folder: A new or empty folder for the state and the archive; nothing else is touched.
         on_change: See `lib.runbooks.execution.execute`.
     """
-    home, outputs, environments = (folder / name for name in ("home", "outputs", "environments"))
+    variables = variables_of(folder)
+    environments = Path(variables["RUNBOOK_ENVIRONMENTS"])
     environments.mkdir(parents=True)
     shutil.copy(places.shipped() / "params" / "environments" / "local.yaml", environments)
-    surroundings = {
-        "RUNBOOK_HOME": str(home),
-        "RUNBOOK_OUTPUTS": str(outputs),
-        "RUNBOOK_ENVIRONMENTS": str(environments),
-    }
-    with _environment_variables(surroundings), _library_log_kept():
-        scene = drill.set_up(Stage(home))
+    with _environment_variables(variables), _library_log_kept():
+        scene = drill.set_up(Stage(Path(variables["RUNBOOK_HOME"])))
         moment = {"RUNBOOK_NOW": scene.now.isoformat()} if scene.now else {}
         with _environment_variables(moment):
-            archive = Archive(outputs)
+            archive = Archive(variables["RUNBOOK_OUTPUTS"])
             return [_finding(drill, look, _look(scene, look, archive, on_change), archive) for look in scene.looks]
 
 

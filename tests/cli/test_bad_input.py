@@ -38,7 +38,7 @@ def assert_one_line(result: object, *expected: str) -> None:
         (("consolidate", "--batch", "never_seen", *DATE), ["never_seen", "never consolidated"]),
         (("locks", "release", "2026-01-17"), ["consolidation_2026-01-17", "nothing was released"]),
         (("locks", "release", "2026-01-17", "--reason", "stuck"), ["needs plan=DIGEST", "nothing was changed"]),
-        (("locks", "show", "yesterday"), ["yesterday", "YYYY-MM-DD"]),
+        (("locks", "show", "tomorrow"), ["tomorrow", "YYYY-MM-DD"]),
         (("repair", "undo", *DATE, "--backup", "x y"), ["x y"]),
         (("repair", "apply", *DATE, "--plan", "a guess", "--reason", "because"), ["a guess", "not a digest of a plan"]),
     ],

@@ -75,6 +75,18 @@ def test_another_table_uses_its_own_date_columns_name(
     assert "game" not in json.dumps(checks)
 
 
+def test_a_date_may_be_a_word_for_a_day_of_the_environments_zone(
+    tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNBOOK_NOW", "2026-01-18T03:00:00+00:00")  # still the 17th in New York
+    file = write_csv(tmp_path / "own.csv", ["p1,g1,player1,xgb,20.5,21"])
+    for command in (("stage", "--batch", "b", file), ("consolidate", "--batch", "b"), ("duplicates",)):
+        answer = last_json(shell(*command, "--date", "today", "--env", "local", "--json"))
+        assert answer["game_date"] == DATE
+    shown = shell("locks", "show", "yesterday")
+    assert "2026-01-16" in shown.stdout + shown.stderr
+
+
 def test_two_shells_at_once_lose_and_duplicate_nothing(tmp_path: Path, shell: Shell) -> None:
     file = write_csv(tmp_path / "own.csv", [f"p{i},g1,player{i},xgb,20.5,21" for i in range(60)])
     for batch, flags in (("locked", []), ("unlocked", ["--no-lock"])):

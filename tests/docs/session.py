@@ -20,7 +20,12 @@ from tests.docs.pages import Block
 _SETS_UP = {"git", "make", "pip", "pipx", "source", "uv"}
 _EXITS = re.compile(r"#.*\b(?:exits? (?P<code>\d)|FAIL)\b")
 _NEEDS_A_SHELL = re.compile(r"[|&;<>$`~*?\\]")
-_DIGEST = re.compile(r"(?:--plan |plan=)([0-9a-f]{12}-\w+-\w+)")
+# What a reader copies from the plan that was shown last.
+_COPIED = {
+    "DIGEST": re.compile(r"(?:--plan |plan=)([0-9a-f]{12}-\w+-\w+)"),
+    "DATE": re.compile(r"repair apply --date ([\d-]+)"),
+}
+_EXPORTS = re.compile(r"^export (RUNBOOK_\w+)=(.+)$", re.MULTILINE)
 _ENDED = 'trap \'env -0 > "$ENDED/env"; pwd > "$ENDED/folder"\' EXIT\n'
 
 
@@ -54,19 +59,22 @@ class Session:
     def run(self, block: Block) -> None:
         """Run a block as its reader would; each line ends with exit code 0, or with that in its comment.
 
-        ``DIGEST`` is the digest of the plan that was shown last.
+        ``DIGEST`` and ``DATE`` are those of the plan that was shown last. Printed lines that export variables are
+        entered, as the pages say.
         """
         lines = [block.text] if "<<" in block.text else block.lines
         for line in lines:
             code, output = self._run(line)
             self.said += output
+            self.variables |= {name: shlex.split(place)[0] for name, place in _EXPORTS.findall(output)}
             found = _EXITS.search(line)
             expected = int(found["code"] or 1) if found else 0
             assert code == expected, f"{block.place}: {line}\nexit {code}, not {expected}\n{output}"
 
     def _run(self, line: str) -> tuple[int, str]:
-        shown = _DIGEST.findall(self.said)
-        line = re.sub(r"\bDIGEST\b", shown[-1], line) if shown else line
+        for name, pattern in _COPIED.items():
+            shown = pattern.findall(self.said)
+            line = re.sub(rf"\b{name}\b", shown[-1], line) if shown else line
         command = Template(re.split(r"\s#\s", line)[0]).safe_substitute(self.variables)
         words = [] if _NEEDS_A_SHELL.search(command) else shlex.split(command)
         if words and words[0] in _SETS_UP:

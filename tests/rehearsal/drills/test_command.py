@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -28,8 +29,11 @@ def test_a_drill_prints_its_findings_and_leaves_the_users_state_alone(tmp_path: 
     assert "1 of 1 are right" in result.output
     assert not own.exists()
     assert list(kept.glob("stale_locks/outputs/local/stuck_lock_release/*/report.html"))
+    exported = dict(line.removeprefix("export ").split("=") for line in result.output.splitlines()[-3:])
+    locks = CliRunner().invoke(cli, ["locks", "list", "--json"], env=exported)
+    assert len(json.loads(locks.output.splitlines()[-1])["locks"]) == 13
     again = CliRunner().invoke(cli, ["drill", "stale_locks", "--keep", str(kept)], env=surroundings)
-    assert (again.exit_code, "is there already" in again.output) == (2, True)
+    assert (again.exit_code, "already exists" in again.output) == (2, True)
 
 
 def test_all_drills_are_listed_and_a_mistyped_name_gets_a_suggestion() -> None:
