@@ -113,7 +113,8 @@ def _rows_by_date(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: 
             if not first <= row["first"] <= row["last"] < end:
                 raise WarehouseUnavailable(
                     f"the warehouse and this machine do not agree when {day} begins and ends in {spec.dates.zone}; "
-                    "nothing was merged; bring this machine's time zones up to date (package tzdata)"
+                    "nothing was merged; update this machine's time zone data (the system's tzdata; Python reads its "
+                    "package tzdata only where the system has none)"
                 )
             found[table][day] = row["row_count"]
     return found
