@@ -125,7 +125,8 @@ def _rows_by_date(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: 
             if not first <= row["first"] <= row["last"] < end:
                 raise WarehouseUnavailable(
                     f"the warehouse and this machine disagree about when {day} begins and ends in {spec.dates.zone}; "
-                    "nothing was merged; update this machine's time zones (package tzdata)"
+                    "nothing was merged; update this machine's time zone data (the system's tzdata; Python uses its "
+                    "package tzdata only if the system has none)"
                 )
             found[table][day] = row["row_count"]
     return found

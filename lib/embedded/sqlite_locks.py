@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,14 @@ class CorruptLockFile(LockServiceUnavailable, UserError):
     exit_code = UserError.exit_code
 
 
+class _SelfClosing(sqlite3.Connection):
+    """Closes when its thread ends or its store is dropped; Python 3.13 and later warn if that is left to them."""
+
+    def __del__(self) -> None:
+        with suppress(sqlite3.ProgrammingError):  # the file could not be opened
+            self.close()
+
+
 class _Connection(threading.local):
     """This thread's connection to the file; translates its errors into lock errors.
 
@@ -109,7 +117,14 @@ class _Connection(threading.local):
         self._path.parent.mkdir(parents=True, exist_ok=True)
         until = time.monotonic() + self._timeout_seconds
         while True:
-            connection = sqlite3.connect(self._path, timeout=self._timeout_seconds, isolation_level=None)
+            connection = sqlite3.connect(
+                self._path,
+                timeout=self._timeout_seconds,
+                isolation_level=None,
+                # Only its own thread uses it, but another may drop the store.
+                check_same_thread=False,
+                factory=_SelfClosing,
+            )
             try:
                 return _prepared(connection)
             except sqlite3.Error as error:

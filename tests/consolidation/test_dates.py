@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, reset_tzpath
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +18,13 @@ from hypothesis import strategies as st
 from lib.consolidation import BatchConsolidator
 from lib.consolidation.backfill import Waiting, waiting_batches
 from lib.consolidation.dates import DateType
-from lib.consolidation.errors import NothingToConsolidate, SpecChanged, SpecMismatch, StagedDataError
+from lib.consolidation.errors import (
+    NothingToConsolidate,
+    SpecChanged,
+    SpecMismatch,
+    StagedDataError,
+    WarehouseUnavailable,
+)
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.merged_tables import merged_in_part
 from lib.consolidation.result import BatchResult, ConsolidationStatus
@@ -24,7 +32,17 @@ from lib.consolidation.staging import staging_backlog
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
 from lib.errors import UserError
-from tests.consolidation.orders import AUTUMN, SPRING, TYPES, check_a_date, ends_of, order, order_columns, orders_spec
+from tests.consolidation.orders import (
+    AUTUMN,
+    SPRING,
+    TYPES,
+    ZONE,
+    check_a_date,
+    ends_of,
+    order,
+    order_columns,
+    orders_spec,
+)
 from tests.consolidation.world import HookedWarehouse, World, in_order
 
 DAYS = [SPRING + timedelta(days=number) for number in range(-1, 3)]
@@ -45,10 +63,12 @@ def test_a_date_includes_its_first_and_last_value(tmp_path: Path, date_type: Dat
 
 
 def test_a_day_has_the_hours_of_its_time_zone() -> None:
+    """Old and new time zone data agree on these dates: Cuba changed its rule for autumn 2026 at short notice."""
+    spring, autumn, beirut, apia = date(2024, 3, 10), date(2024, 11, 3), date(2024, 3, 31), date(2011, 12, 30)
     hours = {}
     for zone in ("America/New_York", "", "America/Havana", "Asia/Beirut", "Pacific/Apia"):
         dates = orders_spec("TIMESTAMP", timezone=zone).dates
-        for day in (SPRING, AUTUMN, date(2026, 3, 29), date(2011, 12, 30)):
+        for day in (spring, autumn, beirut, apia):
             first, after = dates.limits(day)
             assert isinstance(first, datetime)
             assert isinstance(after, datetime)
@@ -58,17 +78,34 @@ def test_a_day_has_the_hours_of_its_time_zone() -> None:
             )
     unusual = {place: number for place, number in hours.items() if number != 24}
     assert unusual == {
-        ("America/New_York", SPRING): 23,
-        ("America/New_York", AUTUMN): 25,
-        ("America/Havana", SPRING): 23,
-        ("America/Havana", AUTUMN): 25,
-        ("Asia/Beirut", date(2026, 3, 29)): 23,
-        ("Pacific/Apia", date(2011, 12, 30)): 0,  # this day was skipped
+        ("America/New_York", spring): 23,
+        ("America/New_York", autumn): 25,
+        ("America/Havana", spring): 23,
+        ("America/Havana", autumn): 25,
+        ("Asia/Beirut", beirut): 23,
+        ("Pacific/Apia", apia): 0,  # this day was skipped
     }
     for date_type in TYPES:
         for end in (date.min, date.max):
             first, after = orders_spec(date_type).dates.limits(end)
             assert first <= after
+
+
+def test_nothing_is_merged_with_time_zone_data_that_the_warehouse_contradicts(tmp_path: Path) -> None:
+    world = shop(tmp_path, "TIMESTAMP")
+    world.stage([order("a", ends_of(world.spec, SPRING)[0])], "b")
+    an_hour_later = files("tzdata.zoneinfo.America").joinpath("Chicago").read_bytes()
+    (tmp_path / "America").mkdir()
+    (tmp_path / ZONE).write_bytes(an_hour_later)
+    reset_tzpath([tmp_path])
+    ZoneInfo.clear_cache()
+    try:
+        with pytest.raises(WarehouseUnavailable, match=f"disagree about when {SPRING} begins .* update this machine's"):
+            consolidate(world)
+    finally:
+        reset_tzpath()
+        ZoneInfo.clear_cache()
+    assert consolidate(world).status is ConsolidationStatus.CONSOLIDATED
 
 
 def test_a_wrong_date_type_and_another_time_zone_are_refused(tmp_path: Path) -> None:

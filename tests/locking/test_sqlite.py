@@ -1,7 +1,9 @@
 """Behaviour specific to SQLite: many first users of one file, and invalid files."""
 
+import gc
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +21,19 @@ def test_many_processes_may_be_first_to_use_a_file(tmp_path: Path) -> None:
         results = first_users(path, start)
         assert len(results) == start.parties
         assert sum(record is not None for record in results) == 1
+
+
+def test_a_dropped_store_closes_the_connections_of_all_threads(tmp_path: Path) -> None:
+    """A connection left open is a warning since Python 3.13, and so an error here."""
+    path = tmp_path / "locks.sqlite"
+    store = SqliteLockStore(path)
+    store.read_all()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(store.read_all).result()
+        assert path.with_name("locks.sqlite-wal").exists()
+        del store
+        gc.collect()
+        assert not path.with_name("locks.sqlite-wal").exists()
 
 
 def first_users(path: Path, start: threading.Barrier) -> list[LockRecord | None]:
