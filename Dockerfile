@@ -2,6 +2,8 @@
 FROM python:3.11-slim
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# Time zones come from the locked package tzdata, not from the base image's older copy.
+ENV PYTHONTZPATH=""
 WORKDIR /app
 
 # deploy_verify compares what is deployed with the services' repository.
