@@ -199,7 +199,7 @@ def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> 
         rows = sum(found.rows_nowhere_else for found in wanted)
         unmerged = sum(len(found.unmerged) for found in wanted)
         summary = (
-            f"{counted(len(wanted), 'batch', 'waits')} for longer than {spoken_seconds(stuck_after.total_seconds())}: "
+            f"{counted(len(wanted), 'batch', 'has')} waited longer than {spoken_seconds(stuck_after.total_seconds())}: "
             f"{counted(rows, 'row')} in {counted(unmerged, 'table')} {agreeing(rows, 'is')} not merged"
         )
         see = f"Preview the consolidation: {looks[0]}; then run it: {changes[0]}" if asked else ""
