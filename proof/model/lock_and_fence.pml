@@ -376,7 +376,7 @@ end:
 #ifndef TRUST_TOO_LONG
         believes[holder] = false;
 #endif
-        printf("the lease of coordinator %d is over\n", holder);
+        printf("the lease of coordinator %d has expired\n", holder);
         is_expired = true
     }
 #endif
