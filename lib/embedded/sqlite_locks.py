@@ -1,8 +1,7 @@
 """Lock records in a SQLite file, shared by all processes of a machine.
 
 SQLite acts as the server: each statement that writes reads SQLite's clock, so all processes use the same clock.
-That clock may step back but a token must not, so the last token is stored, too. A trigger sets it, so that one
-statement, which is a transaction by itself, takes a lock.
+It may step back but a token must not, so a trigger stores the last token, and one statement takes a lock.
 """
 
 from __future__ import annotations
@@ -226,9 +225,7 @@ class SqliteLockStore:
 
     def entries(self, plan: str) -> list[Entry]:
         with self._connection as connection:
-            rows = connection.execute(
-                "SELECT * FROM approvals WHERE plan = ? ORDER BY kind LIMIT ?", (plan, MOST_ENTRIES)
-            )
+            rows = connection.execute(_ENTRIES, (plan, MOST_ENTRIES))
             return [Entry(row["plan"], row["kind"], row["text"]) for row in rows]
 
     def wait_for_change(self, seen: LockRecord, timeout_seconds: float) -> None:

@@ -193,12 +193,12 @@ def test_an_invalid_record_is_one_line_and_hides_no_others(
     assert len(shown.splitlines()) == 2
     assert "damaged: " in shown
     assert "run.json " in shown
-    assert "1 run cannot be read and was not searched" in printed(0, "runs", "search", "diagnosis")
+    assert "1 run could not be read and was not searched" in printed(0, "runs", "search", "diagnosis")
     assert len(printed(2, "runs", "show", bad.name).splitlines()) == 1
-    assert "1 run is as sealed" in printed(1, "runs", "verify")
+    assert "1 run unchanged" in printed(1, "runs", "verify")
     is_file = make is _large  # a file can be on the chain, whatever it contains
     adopted = printed(0 if is_file else 1, "runs", "verify", "--adopt")
-    assert counted(1 + is_file, "run", "is") + " as sealed" in adopted
+    assert counted(1 + is_file, "run") + " unchanged" in adopted
     printed(0, "runs", "prune", "--keep-last", "1", "--apply")
     printed(0, "site", "build")
     assert archive.places() == [good.place, f"local/duplicate_diagnosis/{bad.name}"]

@@ -264,7 +264,7 @@ def test_the_command_reports_and_refuses(tmp_path: Path, monkeypatch: pytest.Mon
 
     code, output = answer()
     assert code == 0
-    assert "1 run is as sealed" in output
+    assert "1 run unchanged" in output
     head = output.split()[-1]
     assert answer("--head", head)[0] == 0
     assert answer("--head", "0" * 64)[0] == 1

@@ -53,7 +53,7 @@ def test_every_command_reads_old_records_and_changes_no_file_of_a_run(archive: A
     assert "evidence: Lock acquisitions: tried: 5" in printed("runs", "search", "tried 5")
     assert "figure   Consolidations: completed: 1 → 6\n" in printed("runs", "diff", FAILED, PASSED, code=1)
     assert "Site: " in printed("site", "build")
-    assert "8 runs are as sealed" in printed("runs", "verify")
+    assert "8 runs unchanged" in printed("runs", "verify")
     assert before == {name: archive.store.read(name) for name in before}
     page = archive.store.read("_site/runbooks/local/day1_monitoring/index.html").decode()
     assert "Consolidations: completed: from 1 to 9" in page

@@ -22,7 +22,7 @@ def test_a_planned_run_and_its_retry_are_recorded(shell: Shell, tmp_path: Path) 
     archive = Archive(tmp_path / "outputs")
     [first] = archive.runs()
     assert isinstance(first, Run)
-    assert "of the 28 days before 2026-01-16" in first.record.headline  # yesterday, in New York
+    assert "for 2026-01-16 or the 28 days before" in first.record.headline  # yesterday, in New York
 
     assert shell("run", "daily_quality", *planned, "--retry-of", first.run_id).returncode == 3
     [second] = [run for run in archive.runs() if run != first]

@@ -139,7 +139,7 @@ def test_the_file_has_times_and_timeouts(schedule_of: ScheduleOf, tmp_path: Path
         ({"cron": "0 9 * * 1/2"}, "local", "without extensions"),
         ({"cron": "0 9 */2 * 1"}, "local", "in some engines both must match"),
         ({"cron": "0 9 1 * */2"}, "local", "in some engines both must match"),
-        ({"cron": "0 9 * * *"}, "production", "no entry of production, only of local"),
+        ({"cron": "0 9 * * *"}, "production", "no entries for production; it has entries for local"),
         ({"cron": "0 9 * * *", "days_since_deploy": "2-7"}, "local", "needs deployed_at"),
     ],
 )

@@ -203,7 +203,7 @@ def test_a_table_with_streamed_rows_is_left_alone(world: BigqueryWorld, double: 
 
     def check_left_alone() -> None:
         for options in ({}, {"dry_run": True}):
-            with pytest.raises(RowsStillStreaming, match=rf"{foreign.table} .*cannot be copied yet.*Try again by 20"):
+            with pytest.raises(RowsStillStreaming, match=rf"{foreign.table} .*cannot be copied yet.*try again, at 20"):
                 world.consolidate(**options)
         [proven] = prove_merged(world.warehouse, world.spec, "batch_1")
         assert proven.proof is Proof.STREAMING

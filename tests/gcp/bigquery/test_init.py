@@ -30,7 +30,7 @@ def test_a_table_becomes_an_environment(
     assert (empty.exit_code, empty.stderr.count("\n")) == (2, 1)
     assert "has no rows" in empty.stderr
     world.insert(predictions(5))
-    for wrong, said in ((table.replace(".", ":", 1), "write PROJECT.DATASET.TABLE"), (f"{table}_not", "_not")):
+    for wrong, said in ((table.replace(".", ":", 1), "is not PROJECT.DATASET.TABLE"), (f"{table}_not", "_not")):
         refused = init(wrong)
         assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1), refused.stderr
         assert said in refused.stderr

@@ -74,7 +74,7 @@ def _method(member: Any) -> str:
     function = member.fget if isinstance(member, property) else member
     kind = "@property\n" if isinstance(member, property) else ""
     said = docstring_of(function)
-    parts = [f"### {function.__name__}", f"```python\n{kind}{_signature(function)}\n```", *map(prose, said.text)]
+    parts = [f"### {function.__name__}", f"```python\n{kind}{_signature(function)}: ...\n```", *map(prose, said.text)]
     return "\n\n".join([*parts, *_sections(said)])
 
 

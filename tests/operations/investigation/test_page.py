@@ -35,7 +35,7 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
                     exec(ast.unparse(statement), typed)  # noqa: S102
     by_fate, note, evidence, story, rows, lines = shown
     assert by_fate.to_dict() == {"kept": plan.duplicate_keys, "removed": plan.duplicate_keys}
-    assert note.startswith("A repair keeps")
+    assert note.startswith("A repair backs up")
     assert evidence["batches still in staging"] == sorted(plan.batch_ids)
     assert len(typed["late"]) > plan.duplicate_keys
     assert "without the lock; the ledger has no such consolidation" in story.exhibits[-1].rows[0][1]
