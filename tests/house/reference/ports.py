@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
@@ -78,13 +79,18 @@ def _method(member: Any) -> str:
     return "\n\n".join([*parts, *_sections(said)])
 
 
+def _literal(value: object) -> str:
+    """Return Python for a default, with the formatter's quotes."""
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
 def _signature(function: Callable[..., Any]) -> str:
     """In one line where it fits, else a line for each parameter."""
     signature, parameters = inspect.signature(function), []
     for name, each in signature.parameters.items():
         if each.kind is each.KEYWORD_ONLY and "*" not in parameters:
             parameters.append("*")
-        default = "" if each.default is each.empty else f" = {each.default!r}"
+        default = "" if each.default is each.empty else f" = {_literal(each.default)}"
         parameters += [f"{name}: {each.annotation}{default}"] if name != "self" else []
     begin, end = f"def {function.__name__}(", f") -> {signature.return_annotation}"
     line = f"{begin}{', '.join(parameters)}{end}"
