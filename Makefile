@@ -3,6 +3,7 @@
 PYTHON ?= python3
 READY := .venv/ready
 LAB := .venv/ready-lab
+COMMA := ,
 DEV := .venv/ready-dev
 
 # Settings of the caller's own Python must not reach ours. uv does not compile what it installs: the first run does.
@@ -98,37 +99,30 @@ clean: ## remove .venv and caches; runs and state stay
 	@rm -rf .venv .venv-* .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache site
 	@find lib rehearsal proof tests -name __pycache__ -prune -exec rm -rf {} +
 
+# Environments of their own, for what must not share .venv. Use: $(call APART,PYTHON,WHAT TO INSTALL)
+define APART
+	@echo "Setting up $(@D) (once, half a minute)..."; \
+	$(1) -m venv --clear $(@D) && \
+	{ $(@D)/bin/python -m pip -qq --disable-pip-version-check --no-input install $(2) \
+		> $(@D)/install.log 2>&1 || { tail -n 5 $(@D)/install.log >&2; exit 1; }; } && \
+	touch $@
+endef
+
 # For releases alone.
 .venv-dist/ready:
-	@echo "Setting up .venv-dist (once, half a minute)..."; \
-	$(PYTHON) -m venv --clear .venv-dist && \
-	{ .venv-dist/bin/python -m pip -qq --disable-pip-version-check --no-input install 'cyclonedx-bom>=7,<8' \
-		> .venv-dist/install.log 2>&1 || { tail -n 5 .venv-dist/install.log >&2; exit 1; }; } && \
-	touch $@
+	$(call APART,$(PYTHON),'cyclonedx-bom>=7$(COMMA)<8')
 
 # It pins most of its libraries to other versions than ours. It is for tests alone.
 .venv-airflow/ready:
-	@echo "Setting up .venv-airflow (once, half a minute)..."; \
-	$(PYTHON) -m venv --clear .venv-airflow && \
-	{ .venv-airflow/bin/python -m pip -qq --disable-pip-version-check --no-input install 'apache-airflow>=3.3,<4' \
-		> .venv-airflow/install.log 2>&1 || { tail -n 5 .venv-airflow/install.log >&2; exit 1; }; } && \
-	touch $@
+	$(call APART,$(PYTHON),'apache-airflow>=3.3$(COMMA)<4')
 
 # Its libraries have no wheels for Python 3.13.
 .venv-old-pins/ready: tests/gcp/old_pins.txt
-	@echo "Setting up .venv-old-pins (once, half a minute)..."; \
-	$$(command -v python3.11 || echo $(PYTHON)) -m venv --clear .venv-old-pins && \
-	{ .venv-old-pins/bin/python -m pip -qq --disable-pip-version-check --no-input install -r $< \
-		> .venv-old-pins/install.log 2>&1 || { tail -n 5 .venv-old-pins/install.log >&2; exit 1; }; } && \
-	touch $@
+	$(call APART,$$(command -v python3.11 || echo $(PYTHON)),-r $<)
 
 # An opponent of the benchmarks.
 .venv-dbt/ready: bench/dbt_project/requirements.txt
-	@echo "Setting up .venv-dbt (once, half a minute)..."; \
-	$(PYTHON) -m venv --clear .venv-dbt && \
-	{ .venv-dbt/bin/python -m pip -qq --disable-pip-version-check --no-input install -r $< \
-		> .venv-dbt/install.log 2>&1 || { tail -n 5 .venv-dbt/install.log >&2; exit 1; }; } && \
-	touch $@
+	$(call APART,$(PYTHON),-r $<)
 
 # Without the mark of a finished set-up, half of one may lie there: it begins again.
 $(READY): requirements.lock pyproject.toml
